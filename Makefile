@@ -1,0 +1,56 @@
+# The only vocabulary of this project: people, hooks and CI call the same words.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.PHONY: help install run up test check format schema bench lock clean
+.DEFAULT_GOAL := help
+
+help: ## show these words
+	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+$(READY): constraints.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit("Landed needs Python 3.11 or newer; this is " + sys.version.split()[0] + ". Try: make PYTHON=python3.12") if sys.version_info < (3, 11) else None'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r constraints.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $(READY)
+
+install: $(READY) ## set up .venv with the pinned packages
+
+run: $(READY) ## play the flagship case: three iterations, five stores to three hundred
+	$(BIN)/landed play configs/replenishment/charter.yaml --decisions configs/replenishment/decisions.yaml
+
+up: $(READY) ## start the Prefect and MLflow pages on this machine (Ctrl-C stops them)
+	$(BIN)/landed up
+
+test: $(READY) ## run all tests
+	$(BIN)/python -m pytest -n 2 --dist loadfile
+
+check: $(READY) ## style, types, borders between rooms, charters
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/landed check configs/replenishment/charter.yaml
+	$(BIN)/landed check configs/vn2/charter.yaml
+
+format: $(READY) ## put the code in its usual shape
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+schema: $(READY) ## write configs/charter.schema.json anew from the charter's types
+	$(BIN)/landed schema --out configs/charter.schema.json
+
+bench: $(READY) ## measure speed and size, as ratios side by side
+	$(BIN)/python tests/bench/bench.py
+
+lock: $(READY) ## resolve the pinned packages anew (needs uv on the PATH)
+	uv pip compile pyproject.toml --extra dev --extra postgres --universal --generate-hashes --no-annotate --no-header \
+		--no-emit-index-url --no-emit-find-links --python-version 3.11 --constraint constraints.txt --output-file constraints.txt
+
+clean: ## remove everything that was generated: .venv, data, reports, caches
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache dist
+	find data reports -mindepth 1 ! -name README.md -delete
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
