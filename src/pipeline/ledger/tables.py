@@ -1,0 +1,206 @@
+"""The ledger's tables: one schema for SQLite and PostgreSQL.
+
+``landed_events`` is the record: append-only, hash-chained. The other tables are its state, kept for quick reading
+and for the unique keys that make "once" mean once; each change of them comes with an event. Names carry a prefix
+because a team may keep Prefect, MLflow and the ledger in one PostgreSQL database. JSON is kept as text: the bytes
+that were hashed are the bytes that are read back.
+"""
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Connection,
+    ForeignKeyConstraint,
+    Integer,
+    MetaData,
+    PrimaryKeyConstraint,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+#: Raised when a table changes in a way that older code cannot read.
+SCHEMA = "1"
+
+metadata = MetaData()
+
+
+def _text(name: str, *, null: bool = False) -> Column[str]:
+    return Column(name, Text, nullable=null)
+
+
+about = Table("landed_about", metadata, Column("key", Text, primary_key=True), _text("value"))
+
+events = Table(
+    "landed_events",
+    metadata,
+    # SQLite's rowid is its own 64-bit type; the ledger counts, not the store, because a store's counter leaves gaps.
+    Column("seq", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=False),
+    _text("at"),
+    _text("actor"),
+    _text("role"),
+    _text("kind"),
+    Column("project", Text, nullable=False, index=True),
+    Column("subject", Text, nullable=False, index=True),
+    _text("body"),
+    _text("previous"),
+    _text("hash"),
+)
+
+iterations = Table(
+    "landed_iterations",
+    metadata,
+    _text("project"),
+    Column("number", Integer, nullable=False),
+    _text("stage"),
+    Column("position", Integer, nullable=False),  # order of opening within the project
+    _text("kind"),
+    _text("state"),
+    _text("charter"),
+    _text("charter_digest"),
+    _text("why"),
+    _text("started_by"),
+    _text("mlflow_run", null=True),
+    _text("report_digest", null=True),
+    _text("result", null=True),
+    _text("opened_at"),
+    _text("changed_at"),
+    PrimaryKeyConstraint("project", "number", "stage"),
+    UniqueConstraint("project", "position"),
+)
+
+reviews = Table(
+    "landed_reviews",
+    metadata,
+    Column("id", Text, primary_key=True),
+    _text("project"),
+    Column("number", Integer, nullable=False),
+    _text("stage"),
+    Column("revision", Integer, nullable=False),
+    _text("report_digest"),
+    _text("requested_by"),
+    _text("opened_at"),
+    _text("due_at"),
+    _text("allowed"),
+    _text("blocking"),
+    _text("state"),
+    _text("decision", null=True),
+    _text("decided_at", null=True),
+    UniqueConstraint("project", "number", "stage", "revision"),
+    ForeignKeyConstraint(
+        ["project", "number", "stage"],
+        ["landed_iterations.project", "landed_iterations.number", "landed_iterations.stage"],
+    ),
+)
+
+signoffs = Table(
+    "landed_signoffs",
+    metadata,
+    _text("review"),
+    _text("person"),
+    _text("role"),
+    _text("decision"),
+    _text("comment"),
+    _text("report_digest"),
+    Column("recorded", Boolean, nullable=False),
+    _text("at"),
+    Column("event", BigInteger, nullable=False),  # seq of the chained event without which this row counts for nothing
+    PrimaryKeyConstraint("review", "person"),
+    UniqueConstraint("review", "role"),
+    ForeignKeyConstraint(["review"], ["landed_reviews.id"]),
+    ForeignKeyConstraint(["event"], ["landed_events.seq"]),
+)
+
+feedback_items = Table(
+    "landed_feedback_items",
+    metadata,
+    _text("project"),
+    _text("id"),
+    _text("review"),
+    Column("event", BigInteger, nullable=False),
+    Column("place", Integer, nullable=False),  # position within the sign-off that brought it
+    _text("signed_by"),
+    _text("content"),
+    _text("status"),
+    _text("reason"),
+    _text("effect", null=True),
+    PrimaryKeyConstraint("project", "id"),
+    ForeignKeyConstraint(["review"], ["landed_reviews.id"]),
+)
+
+intents = Table(
+    "landed_intents",
+    metadata,
+    Column("key", Text, primary_key=True),
+    _text("kind"),
+    Column("project", Text, nullable=False),
+    _text("payload"),
+    Column("event", BigInteger, nullable=False),
+    _text("created_at"),
+    _text("done_at", null=True),
+)
+
+applied = Table(
+    "landed_applied",
+    metadata,
+    Column("review", Text, primary_key=True),
+    _text("decision"),
+    _text("charter_digest"),
+    _text("at"),
+    ForeignKeyConstraint(["review"], ["landed_reviews.id"]),
+)
+
+work = Table(
+    "landed_work",
+    metadata,
+    Column("key", Text, primary_key=True),
+    _text("kind"),
+    _text("value"),
+    _text("at"),
+)
+
+releases = Table(
+    "landed_releases",
+    metadata,
+    _text("project"),
+    Column("position", Integer, nullable=False),
+    Column("parent", Integer, nullable=True),  # position of the release a rollback from here restores
+    _text("action"),
+    _text("content"),
+    _text("review"),
+    _text("at"),
+    PrimaryKeyConstraint("project", "position"),
+    UniqueConstraint("review"),
+)
+
+_SQLITE_GUARDS = (
+    """CREATE TRIGGER IF NOT EXISTS landed_events_no_update BEFORE UPDATE ON landed_events
+       BEGIN SELECT RAISE(ABORT, 'append-only: an event is never changed'); END""",
+    """CREATE TRIGGER IF NOT EXISTS landed_events_no_delete BEFORE DELETE ON landed_events
+       BEGIN SELECT RAISE(ABORT, 'append-only: an event is never deleted'); END""",
+    # INSERT OR REPLACE deletes without firing the trigger above, so an insert must extend the chain by one.
+    """CREATE TRIGGER IF NOT EXISTS landed_events_in_order BEFORE INSERT ON landed_events
+       WHEN NEW.seq IS NOT (SELECT coalesce(max(seq), 0) + 1 FROM landed_events)
+       BEGIN SELECT RAISE(ABORT, 'append-only: an event follows the last one'); END""",
+)
+
+_POSTGRESQL_GUARDS = (
+    """CREATE OR REPLACE FUNCTION landed_events_refuse() RETURNS trigger LANGUAGE plpgsql AS
+       $$ BEGIN RAISE EXCEPTION 'append-only: an event is never changed or deleted'; END $$""",
+    "DROP TRIGGER IF EXISTS landed_events_rows ON landed_events",
+    """CREATE TRIGGER landed_events_rows BEFORE UPDATE OR DELETE ON landed_events
+       FOR EACH ROW EXECUTE FUNCTION landed_events_refuse()""",
+    "DROP TRIGGER IF EXISTS landed_events_table ON landed_events",
+    """CREATE TRIGGER landed_events_table BEFORE TRUNCATE ON landed_events
+       FOR EACH STATEMENT EXECUTE FUNCTION landed_events_refuse()""",
+)
+
+
+def create(connection: Connection) -> None:
+    """Create all tables and the triggers that refuse UPDATE and DELETE on events; does nothing where they exist."""
+    metadata.create_all(connection)
+    for statement in _SQLITE_GUARDS if connection.dialect.name == "sqlite" else _POSTGRESQL_GUARDS:
+        connection.exec_driver_sql(statement)
+    if connection.execute(about.select()).first() is None:
+        connection.execute(about.insert().values(key="schema", value=SCHEMA))

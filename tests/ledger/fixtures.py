@@ -1,0 +1,34 @@
+"""Fixtures that the ledger, review and rollout tests share."""
+
+import pytest
+
+from pipeline.ledger import Ledger
+from tests.ledger.stores import postgresql
+
+
+@pytest.fixture(scope="session")
+def server():
+    with postgresql() as running:
+        yield running
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request, tmp_path):
+    """An empty ledger's URL, on each store."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'ledger.db'}"
+    return request.getfixturevalue("server").new_url()
+
+
+@pytest.fixture
+def ledger(url):
+    """A ledger on each store."""
+    with Ledger(url) as opened:
+        yield opened
+
+
+@pytest.fixture
+def file_ledger(tmp_path):
+    """A ledger in a SQLite file."""
+    with Ledger(f"sqlite:///{tmp_path / 'file.db'}", patience=0.3) as opened:
+        yield opened
