@@ -1,0 +1,136 @@
+"""Datasets on disk, found by their content: ``<root>/<digest>/`` with Parquet tables, quarantine and manifest.
+
+The digest covers names, columns, types and values, not the files: the same data written by another version of a
+library is the same dataset. It does cover the order of rows.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from pyarrow import ArrowException
+
+from pipeline.datasets.dataset import Dataset, Quarantine, Tables
+from pipeline.errors import DataError, Finding
+
+_MANIFEST, _QUARANTINE, _TABLES = "manifest.json", "quarantine.parquet", "tables"
+
+
+def digest(tables: Tables) -> str:
+    """SHA-256 over names, columns, types and values; the order of tables and columns does not matter."""
+    total = hashlib.sha256()
+    for name in sorted(tables):
+        frame = tables[name]
+        _add(total, "table", name, str(len(frame)))
+        for column in sorted(map(str, frame.columns)):
+            _add(total, "column", column)
+            _add_values(total, frame[column])
+    return total.hexdigest()
+
+
+def _add(total: Any, *texts: str) -> None:
+    """Each text with its length, so that no two lists of texts read the same."""
+    for text in texts:
+        data = text.encode()
+        total.update(len(data).to_bytes(8, "little"))
+        total.update(data)
+
+
+def _add_values(total: Any, values: pd.Series) -> None:
+    """The cells in a form that does not depend on how they are kept: bytes of numbers, codes of texts."""
+    dtype = values.dtype
+    if isinstance(dtype, np.dtype) and dtype.kind == "M":
+        _add(total, "datetime")
+        total.update(values.to_numpy().astype("datetime64[us]").astype("<i8").tobytes())
+    elif isinstance(dtype, np.dtype) and dtype.kind == "f":
+        _add(total, f"float{dtype.itemsize * 8}")
+        # One pattern for every NaN and one for zero.
+        numbers = np.where(np.isnan(values), np.nan, values.to_numpy() + 0.0)
+        total.update(numbers.astype(dtype.newbyteorder("<")).tobytes())
+    elif isinstance(dtype, np.dtype) and dtype.kind in "iub":
+        _add(total, str(dtype))
+        total.update(values.to_numpy().astype(dtype.newbyteorder("<")).tobytes())
+    else:
+        codes, distinct = pd.factorize(values.astype("str"))
+        _add(total, "text", *(str(text) for text in distinct))
+        total.update(codes.astype("<i4").tobytes())
+
+
+def store(dataset: Dataset, root: Path) -> Path:
+    """Write a dataset under ``<root>/<digest>/``; where it already lies nothing is written.
+
+    Everything is written beside its place and renamed into it, so that a reader meets a whole dataset or none.
+    """
+    place = root / dataset.digest
+    if (place / _MANIFEST).exists():
+        return place
+    fresh = root / f".{dataset.digest}-{os.getpid()}"
+    shutil.rmtree(fresh, ignore_errors=True)
+    (fresh / _TABLES).mkdir(parents=True)
+    try:
+        for name, frame in dataset.tables.items():
+            frame.to_parquet(fresh / _TABLES / f"{name}.parquet", index=False, compression="zstd")
+        dataset.quarantine.rows.to_parquet(fresh / _QUARANTINE, index=False)
+        (fresh / _MANIFEST).write_text(json.dumps(_manifest(dataset), indent=2, ensure_ascii=False) + "\n")
+        _settle(fresh, place)
+    finally:
+        shutil.rmtree(fresh, ignore_errors=True)
+    return place
+
+
+def _settle(fresh: Path, place: Path) -> None:
+    """Rename into place. A torn directory of an earlier crash gives way; a whole one of a twin process stays."""
+    try:
+        fresh.rename(place)
+    except OSError:
+        if not (place / _MANIFEST).exists():
+            shutil.rmtree(place)
+            fresh.rename(place)
+
+
+def _manifest(dataset: Dataset) -> dict[str, Any]:
+    return {
+        "digest": dataset.digest,
+        "cutoff": dataset.cutoff.isoformat(),
+        "tables": {
+            name: {"rows": len(frame), "columns": list(frame.columns)} for name, frame in dataset.tables.items()
+        },
+        "loaded": dataset.quarantine.loaded,
+        "kept": dataset.quarantine.kept,
+        "quarantine": digest({"quarantine": dataset.quarantine.rows}),
+    }
+
+
+def load(root: Path, digest_: str) -> Dataset:
+    """Read a dataset back and compare its content with its digest.
+
+    Raises:
+        DataError: when it is not there, does not read, or is not what was stored.
+    """
+    place = root / digest_
+    try:
+        manifest = json.loads((place / _MANIFEST).read_text())
+        tables = {name: pd.read_parquet(place / _TABLES / f"{name}.parquet") for name in manifest["tables"]}
+        rows = pd.read_parquet(place / _QUARANTINE)
+        quarantine = Quarantine(rows, dict(manifest["loaded"]), dict(manifest["kept"]))
+        cutoff, stored = date.fromisoformat(manifest["cutoff"]), str(manifest["quarantine"])
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, ArrowException) as exc:
+        raise _unreadable(place, str(exc) or type(exc).__name__) from exc
+    for what, asked, found in (
+        ("tables", digest_, digest(tables)),
+        ("quarantine", stored, digest({"quarantine": rows})),
+    ):
+        if asked != found:
+            raise _unreadable(place, f"the content of the {what} is {found[:12]}…, stored was {asked[:12]}…")
+    return Dataset(tables=tables, digest=digest_, cutoff=cutoff, quarantine=quarantine)
+
+
+def _unreadable(place: Path, found: str) -> DataError:
+    remedy = "restore the directory from a backup, or remove it and load the source again"
+    return DataError("a stored dataset is damaged or was changed", [Finding(str(place), found, remedy)])

@@ -1,0 +1,134 @@
+"""Bring a column to the type its contract asks for, and say which cells cannot be.
+
+Text is parsed once per distinct value, not once per row: a column of millions of cells has few distinct values.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+Bools = NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Coerced:
+    """A column in its type.
+
+    Attributes:
+        cells: the values; those that did not pass hold a filler of the right type.
+        passed: (rows,) which cells have the type.
+        wording: what was asked for, as in "is not a whole number".
+    """
+
+    cells: pd.Series
+    passed: Bools
+    wording: str
+
+    def reason(self, value: object) -> str:
+        """Why this value did not pass."""
+        if pd.isna(value) is True:  # type: ignore[call-overload]
+            return "missing"
+        return f"{value!r} is not {self.wording}"
+
+
+def coerce(values: pd.Series, asked: str, *, nullable: bool) -> Coerced:
+    """Coerce a column.
+
+    Args:
+        values: the column as loaded.
+        asked: ``int64``, ``float64``, ``bool``, ``str`` or ``datetime64[...]``, as Pandera names it.
+        nullable: whether a missing cell passes; whole numbers and truth values cannot be missing.
+
+    Raises:
+        ValueError: when the contract asks for a type that no rule is known for.
+    """
+    kind = next((kind for kind in _KINDS if asked.startswith(kind)), None)
+    if kind is None:
+        raise ValueError(f"a contract asks for type {asked}; known are {', '.join(_KINDS)}")
+    parse, wording = _KINDS[kind]
+    if _is_parsed(values, kind):
+        parsed, valid = parse(values)
+    else:
+        codes, distinct = _distinct(values)
+        of_distinct, valid_distinct = parse(pd.Series(distinct))
+        # One filler at the end, for -1: the code of a missing cell.
+        filler = of_distinct.iloc[:1] if len(of_distinct) else pd.Series(["0"])
+        parsed = pd.concat([of_distinct, filler], ignore_index=True).iloc[codes].reset_index(drop=True)
+        valid = np.append(valid_distinct, False)[codes]
+    missing = values.isna().to_numpy()
+    parsed = parsed.mask(missing) if nullable and kind in _MAY_BE_MISSING and missing.any() else parsed
+    passed = np.where(missing, nullable and kind in _MAY_BE_MISSING, valid)
+    parsed.name = values.name
+    return Coerced(parsed, passed, wording)
+
+
+def _distinct(values: pd.Series) -> tuple[NDArray[np.int64], pd.Index]:
+    """Codes into the distinct values; lists and other values that cannot be compared count as their text."""
+    try:
+        codes, distinct = pd.factorize(values)
+    except TypeError:
+        codes, distinct = pd.factorize(values.astype("str"))
+    return codes, pd.Index(distinct)
+
+
+def _is_parsed(values: pd.Series, kind: str) -> bool:
+    """Whether the cells are numbers, times or truth values already, so that distinct values save nothing."""
+    native = {"int": "iuf", "float": "iuf", "bool": "b", "datetime": "M", "str": ""}[kind]
+    return isinstance(values.dtype, np.dtype) and values.dtype.kind in native
+
+
+def _whole(values: pd.Series) -> tuple[pd.Series, Bools]:
+    if values.dtype.kind in "iu":
+        return values.astype(np.int64), np.ones(len(values), np.bool_)
+    numbers = _numbers(values)
+    # Above 2**53 a float no longer tells whole numbers apart.
+    valid = np.isfinite(numbers) & (np.floor(numbers) == numbers) & (np.abs(numbers) <= 2.0**53)
+    return pd.Series(np.where(valid, numbers, 0).astype(np.int64)), valid
+
+
+def _real(values: pd.Series) -> tuple[pd.Series, Bools]:
+    numbers = _numbers(values)
+    valid = np.isfinite(numbers)
+    return pd.Series(np.where(valid, numbers, 0.0)), valid
+
+
+def _numbers(values: pd.Series) -> NDArray[np.float64]:
+    return pd.to_numeric(values, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
+
+
+_TRUE, _FALSE = ("true", "1", "yes", "1.0"), ("false", "0", "no", "0.0")
+
+
+def _truth(values: pd.Series) -> tuple[pd.Series, Bools]:
+    if values.dtype.kind == "b":
+        return values.astype(np.bool_), np.ones(len(values), np.bool_)
+    text = values.astype(str).str.strip().str.lower()
+    true = text.isin(_TRUE).to_numpy(dtype=np.bool_)
+    return pd.Series(true), true | text.isin(_FALSE).to_numpy(dtype=np.bool_)
+
+
+def _text(values: pd.Series) -> tuple[pd.Series, Bools]:
+    text = values.astype("str")
+    return text, (text.str.strip() != "").to_numpy(dtype=np.bool_)
+
+
+def _moment(values: pd.Series) -> tuple[pd.Series, Bools]:
+    # Numbers are not dates, though pandas reads them as nanoseconds since 1970.
+    text = values if values.dtype.kind == "M" else values.astype("str")
+    moments = pd.to_datetime(text, errors="coerce", format="ISO8601", utc=True)
+    moments = moments.dt.tz_localize(None).astype("datetime64[us]")
+    valid = moments.notna().to_numpy(dtype=np.bool_)
+    return moments.where(valid, pd.Timestamp(0)), valid
+
+
+_KINDS: dict[str, tuple[Callable[[pd.Series], tuple[pd.Series, Bools]], str]] = {
+    "int": (_whole, "a whole number"),
+    "float": (_real, "a finite number"),
+    "bool": (_truth, "true or false"),
+    "datetime": (_moment, "a date (YYYY-MM-DD)"),
+    "str": (_text, "a text"),
+}
+_MAY_BE_MISSING = ("float", "datetime", "str")

@@ -1,0 +1,1 @@
+"""From outcomes to KPIs with intervals, slices, drift and verdicts."""

@@ -1,0 +1,1 @@
+"""The record of training in MLflow, the registry, and the formats a model may be kept in."""

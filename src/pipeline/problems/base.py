@@ -1,0 +1,144 @@
+"""The adapter from a domain to the loop.
+
+A domain implements :class:`Problem` and registers it under the entry-point group ``landed.problems``; the charter's
+``problem`` names it. The loop calls the methods in the order they stand here. No general room imports a domain.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import pandas as pd
+
+from pipeline.charter import Advice as Advice
+from pipeline.charter import Candidate, Charter, Stage
+from pipeline.datasets.dataset import DataFacts, Dataset, Tables
+from pipeline.evaluation.outcomes import KpiDefinition, Outcomes
+
+#: Called with a description, the steps done and the steps in all; the edge turns it into a bar or a line.
+Progress = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True)
+class TrainedCandidate:
+    """A candidate after training: its files and what its backtest gave.
+
+    Attributes:
+        spec: the charter's candidate.
+        directory: model files in safe formats only (LightGBM text, JSON, Parquet); ``model.txt`` is the booster.
+        digest: SHA-256 over the model files.
+        backtest: outcomes over rolling-origin cutoffs of history, arms ``baseline:*`` and the candidate's name;
+            slice column ``cutoff`` (ISO date) separates the games, so that choosing and confirming can be nested.
+        metrics: technical figures (WAPE, bias, pinball …), shown and never gated on alone.
+        parameters: what was fitted with, for tracking.
+        seconds: wall time of the training.
+    """
+
+    spec: Candidate
+    directory: Path
+    digest: str
+    backtest: Outcomes
+    metrics: dict[str, float]
+    parameters: dict[str, str | int | float | bool]
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Arm:
+    """One way to decide, to be played: a trained model under a charter's policy, or a named baseline policy.
+
+    The charter is the arm's own: the arm "without feedback item F1" plays the charter without F1's patch.
+    """
+
+    name: str
+    charter: Charter
+    candidate: TrainedCandidate | None = None
+    baseline: str | None = None
+
+
+class Problem(Protocol):
+    """What a domain offers the loop.
+
+    Attributes:
+        name: as the charter writes it.
+        unit_word: plural of what a unit is, such as ``stores``.
+    """
+
+    name: str
+    unit_word: str
+
+    def kpis(self) -> Mapping[str, KpiDefinition]:
+        """The KPIs a charter may name."""
+
+    def baselines(self) -> tuple[str, ...]:
+        """The policies a charter may name as its baseline; all of them are always played."""
+
+    def check(self, charter: Charter) -> tuple[Advice, ...]:
+        """What only the domain can find wrong in a charter. Light: must not import model libraries."""
+
+    def load(self, charter: Charter, location: Path) -> Tables:
+        """Read the source's tables as they are, dirty rows included."""
+
+    def contracts(self, charter: Charter, tables: Tables) -> Mapping[str, Any]:
+        """A :class:`pandera.pandas.DataFrameSchema` per table."""
+
+    def cutoff(self, tables: Tables) -> Any:
+        """The last period the clean tables hold, as a :class:`datetime.date`."""
+
+    def facts(self, charter: Charter, dataset: Dataset, previous: Dataset | None) -> DataFacts:
+        """What the assessment judges."""
+
+    def units(self, charter: Charter, dataset: Dataset, stage: Stage) -> tuple[str, ...]:
+        """The units of a stage; a higher stage contains the units of the lower ones."""
+
+    def measured_baseline(self, charter: Charter, dataset: Dataset, units: tuple[str, ...]) -> float:
+        """The charter's KPI under the incumbent policy over ``kpi.baseline.measured_over`` periods of history."""
+
+    def train(
+        self,
+        charter: Charter,
+        dataset: Dataset,
+        spec: Candidate,
+        units: tuple[str, ...],
+        directory: Path,
+        progress: Progress,
+    ) -> TrainedCandidate:
+        """Backtest and fit one candidate on data up to the dataset's cutoff; deterministic under the seed."""
+
+    def load_candidate(self, spec: Candidate, directory: Path) -> TrainedCandidate:
+        """Read a trained candidate back from its files."""
+
+    def play(
+        self,
+        charter: Charter,
+        dataset: Dataset,
+        location: Path,
+        arms: tuple[Arm, ...],
+        treated: str,
+        units: tuple[str, ...],
+        periods: int,
+        key: str,
+        progress: Progress,
+    ) -> Outcomes:
+        """Play every arm on the same units and periods.
+
+        Where the source is a world that answers (the synthetic retailer), the world moves on by ``periods`` with
+        the stores in ``units`` following the arm named ``treated`` and all others the incumbent rule; the same
+        ``key`` plays once and is answered from the record afterwards. Where it is recorded history, the arms are
+        played on the confirming cutoffs of the backtest and ``units`` and ``periods`` do not matter.
+        """
+
+    def decide(self, charter: Charter, location: Path, arm: Arm, units: tuple[str, ...] | None) -> pd.DataFrame:
+        """The decisions of the next period for every series, in the order the source asks for.
+
+        ``units`` follow the arm and all others the incumbent rule; with None, all follow the arm.
+        """
+
+    def drift_frames(
+        self, charter: Charter, dataset: Dataset, previous: Dataset | None, rows: int
+    ) -> tuple[pd.DataFrame, pd.DataFrame]:
+        """Current and reference frame of the same columns, each a seeded sample of at most ``rows`` rows.
+
+        The reference is the previous iteration's dataset, or an earlier span of the same one for the first.
+        """

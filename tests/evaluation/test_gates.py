@@ -1,0 +1,197 @@
+import math
+from collections.abc import Callable
+from datetime import date, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline.charter import Charter
+from pipeline.charter.model import Guardrail
+from pipeline.errors import CharterError
+from pipeline.evaluation import gates
+from pipeline.evaluation.kpis import evaluate
+from pipeline.evaluation.outcomes import (
+    Direction,
+    Evaluation,
+    Interval,
+    KpiDefinition,
+    KpiResult,
+    Outcomes,
+    SliceResult,
+)
+from pipeline.verdicts import Verdict
+
+TODAY = date(2026, 11, 23)
+RANK = {"fail": 0, "pass": 1}
+
+
+Evaluate = Callable[..., Evaluation]
+
+
+@pytest.fixture
+def evaluation(charter: Charter, played: Callable[..., Outcomes], offer: dict[str, KpiDefinition]) -> Evaluate:
+    def made(rate: float = 0.03, units: int = 20) -> Evaluation:
+        outcomes = played({"small": rate, "baseline:today": 0.08}, units=units)
+        return evaluate(charter, offer, outcomes, "small", "baseline:today", seed=1)
+
+    return made
+
+
+def judged(charter: Charter, found: Evaluation, **values: object) -> dict[str, Verdict]:
+    stage = charter.stages[0]
+    settings = {"iteration": 1, "today": TODAY, **values}
+    return {verdict.gate: verdict for verdict in gates.judge(charter, stage, found, **settings)}
+
+
+def result(value: tuple[float, float, float], baseline: float = 0.08, direction: Direction = "lower") -> KpiResult:
+    kpi = KpiDefinition("stockout_rate", "Stock-out rate", "share", direction, "out", "cells")
+    low, point, high = value
+    shift = Interval(point - baseline, low - baseline, high - baseline)
+    return KpiResult(kpi, "small", Interval(point, low, high), Interval(baseline, baseline, baseline), shift, units=20)
+
+
+def test_a_good_arm_passes_every_gate_but_the_guardrail_it_breaks(charter: Charter, evaluation: Evaluate) -> None:
+    verdicts = judged(charter, evaluation())
+    assert {gate for gate, verdict in verdicts.items() if verdict.outcome != "pass"} == {"guardrail.inventory"}
+    assert list(verdicts) == [
+        "kpi.beats_baseline", "kpi.reaches_milestone", "kpi.reaches_target", "guardrail.inventory",
+        "guardrail.margin", "slice.worst_unit", "budget.deadline", "budget.iterations", "progress.no_gain",
+    ]  # fmt: skip
+
+
+def test_the_reason_is_a_sentence_with_the_figures() -> None:
+    goal = result((0.037, 0.041, 0.045))
+    reason = gates._limit("g", "t", goal, 0.05, "the milestone", "block").reason
+    assert reason == ("Stock-out rate was 4.1 % (95 % interval 3.7 % to 4.5 %), the milestone asks for at most 5.0 %.")
+    assert gates.beats_baseline(goal).reason == (
+        "Stock-out rate was 4.1 % against 8.0 % under the baseline on the same 20 units: -3.9 points "
+        "(95 % interval -4.3 points to -3.5 points), so the gain is no matter of luck."
+    )
+
+
+def test_a_point_that_is_there_is_not_enough(charter: Charter) -> None:
+    verdict = gates.reaches_milestone(result((0.04, 0.055, 0.07)), charter.stages[0])
+    assert verdict.outcome == "fail"
+    assert "the point is there, but the worse end of the interval, 7.0 %, is not" in verdict.reason
+
+
+def test_the_target_blocks_on_the_last_rung_only(charter: Charter) -> None:
+    goal = result((0.04, 0.05, 0.06))
+    severities = [gates.reaches_target(goal, charter, stage).severity for stage in charter.stages]
+    assert severities == ["warn", "block"]
+
+
+def test_one_store_can_never_pass_a_gate_on_a_bound(charter: Charter, evaluation: Evaluate) -> None:
+    verdicts = judged(charter, evaluation(rate=0.0, units=1))
+    for gate in ("kpi.beats_baseline", "kpi.reaches_milestone", "kpi.reaches_target", "guardrail.margin"):
+        assert verdicts[gate].outcome == "fail"
+    assert "too few units to tell" in verdicts["kpi.reaches_milestone"].reason
+    assert verdicts["kpi.reaches_milestone"].figures["value_high"] is None
+
+
+def test_a_kpi_that_is_not_measurable_passes_no_gate(charter: Charter) -> None:
+    nothing = result((-math.inf, math.nan, math.inf), baseline=math.nan)
+    assert gates.beats_baseline(nothing).outcome == "fail"
+    assert gates.reaches_milestone(nothing, charter.stages[0]).outcome == "fail"
+    assert gates.guardrail(charter.guardrails[0], nothing).outcome == "fail"
+    assert gates.no_gain(nothing, charter, [Interval(0.05, 0, 1)] * 2).outcome == "fail"
+
+
+def test_the_worst_unit_is_named(charter: Charter, evaluation: Evaluate) -> None:
+    found = evaluation(rate=0.11)
+    verdict = gates.worst_unit(found, charter, charter.stages[0])
+    assert verdict.outcome == "fail"
+    assert verdict.blocks
+    assert verdict.figures["unit"] == found.units[0].value
+    assert found.units[0].value in verdict.reason
+
+
+def test_a_guardrail_with_limit_and_factor_must_keep_both() -> None:
+    guard = Guardrail(name="stockout_rate", unit="share", direction="lower", limit=0.09, versus_baseline=1.0)
+    assert gates.guardrail(guard, result((0.06, 0.07, 0.08))).outcome == "pass"
+    assert gates.guardrail(guard, result((0.06, 0.085, 0.088))).outcome == "fail"
+    assert gates.guardrail(guard, result((0.06, 0.07, 0.095))).outcome == "fail"
+
+
+def test_the_factor_is_judged_on_the_point_and_says_so() -> None:
+    guard = Guardrail(name="stockout_rate", unit="share", direction="lower", versus_baseline=1.0)
+    verdict = gates.guardrail(guard, result((0.07, 0.079, 0.09)))
+    assert verdict.outcome == "pass"
+    assert "judged on the point (difference -0.1 points, 95 % interval -1.0 points to +1.0 points)" in verdict.reason
+
+
+def test_deadline_and_budget_say_what_is_left(charter: Charter) -> None:
+    assert gates.deadline(charter, charter.kpi.deadline).outcome == "pass"
+    late = gates.deadline(charter, charter.kpi.deadline + timedelta(days=3))
+    assert late.blocks
+    assert "it passed 3 days ago" in late.reason
+    assert gates.iterations(charter, 5).outcome == "pass"
+    assert gates.iterations(charter, 6).blocks
+
+
+def test_two_iterations_without_gain_ask_to_stop_or_say_why(charter: Charter) -> None:
+    past = [Interval(value, 0, 1) for value in (0.05, 0.052)]
+    flat = gates.no_gain(result((0.05, 0.051, 0.06)), charter, past)
+    assert (flat.outcome, flat.severity) == ("fail", "warn")
+    assert flat.reason.endswith("decide to stop, or to go on and why.")
+    assert gates.no_gain(result((0.04, 0.049, 0.06)), charter, past).outcome == "pass"
+    assert gates.no_gain(result((0.05, 0.06, 0.07)), charter, past[:1]).outcome == "pass"
+
+
+def test_a_target_on_the_wrong_side_of_the_baseline_is_refused(charter: Charter) -> None:
+    gates.check_target(charter, 0.08)
+    with pytest.raises(CharterError, match="wrong side") as refused:
+        gates.check_target(charter, 0.03)
+    (finding,) = refused.value.findings
+    assert finding.place == "kpi.target"
+    assert "the target is 4.2 %, but today already gives 3.0 %" in finding.found
+    with pytest.raises(CharterError, match="wrong side"):
+        gates.check_target(charter, 0.042)
+    with pytest.raises(CharterError, match="cannot be measured"):
+        gates.check_target(charter, math.nan)
+
+
+shares = st.floats(0, 0.3)
+directions = st.sampled_from(["lower", "higher"])
+
+
+@given(point=shares, below=shares, above=shares, step=st.floats(0, 0.2), direction=directions, baseline=shares,
+       past=st.lists(shares, max_size=4))  # fmt: skip
+def test_a_better_kpi_never_turns_a_pass_into_a_fail(
+    charter: Charter, point: float, below: float, above: float, step: float, direction: Direction, baseline: float,
+    past: list[float],
+) -> None:  # fmt: skip
+    way = -step if direction == "lower" else step
+    figures = (point - below, point, point + above)
+    pair = [result(figures, baseline, direction), result(tuple(f + way for f in figures), baseline, direction)]  # type: ignore[arg-type]
+    before, after = (verdicts_on(charter, goal, past) for goal in pair)
+    for gate, verdict in before.items():
+        assert RANK[after[gate].outcome] >= RANK[verdict.outcome], gate
+
+
+@given(point=shares, width=shares, limit=shares, step=st.floats(0, 0.2), direction=directions)
+def test_a_stricter_limit_never_turns_a_fail_into_a_pass(
+    point: float, width: float, limit: float, step: float, direction: Direction
+) -> None:
+    goal = result((point - width, point, point + width), 0.1, direction)
+    strict = limit - step if direction == "lower" else limit + step
+    loose, tight = (gates._limit("g", "t", goal, value, "the milestone", "block") for value in (limit, strict))
+    assert RANK[tight.outcome] <= RANK[loose.outcome]
+    factor = Guardrail(name="stockout_rate", unit="share", direction=direction, versus_baseline=1 + limit)
+    stricter = factor.model_copy(update={"versus_baseline": 1 + strict})
+    assert RANK[gates.guardrail(stricter, goal).outcome] <= RANK[gates.guardrail(factor, goal).outcome]
+
+
+def verdicts_on(charter: Charter, goal: KpiResult, past: list[float]) -> dict[str, Verdict]:
+    """Every gate that looks at the KPI, on one made-up result."""
+    direction = goal.kpi.direction
+    kpi = charter.kpi.model_copy(update={"direction": direction})
+    limits = {"name": "stockout_rate", "unit": "share", "direction": direction}
+    guards = (Guardrail(**limits, limit=0.1), Guardrail(**limits, versus_baseline=1.1))
+    changed = charter.model_copy(update={"kpi": kpi, "guardrails": guards})
+    unit = SliceResult("unit", "S001", "stockout_rate", goal.value.value, goal.baseline.value, 1.0)
+    found = Evaluation("small", "baseline:today", (goal,), (unit,), (), "made up", "field", 6)
+    previous = [Interval(value, value, value) for value in past]
+    verdicts = gates.judge(changed, charter.stages[0], found, iteration=1, today=TODAY, previous=previous)
+    return {f"{place} {verdict.gate}": verdict for place, verdict in enumerate(verdicts)}
