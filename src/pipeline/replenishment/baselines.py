@@ -1,0 +1,131 @@
+"""Ways to decide without machine learning, always played beside the candidates.
+
+``incumbent``
+    Today's rule of thumb: order up to some weeks of the recent average of sales as they stand, stock-outs included.
+``seasonal_naive``
+    Demand will be what it was in the same week last year; order up to as many weeks as the official benchmark.
+``seasonal_average``
+    Seasonal moving average under the same path policy as the models: what good decisions give without learning.
+``official_benchmark``
+    The benchmark of the VN2 challenge: 13-week mean of deseasonalised in-stock sales times a global ISO-week factor,
+    order up to four weeks of forecast.
+"""
+
+from functools import partial
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.replenishment.average import seasonal_mean
+from pipeline.replenishment.forecast import calibrate
+from pipeline.replenishment.history import History
+from pipeline.replenishment.panel import WEEK, Ints, Panel
+from pipeline.replenishment.parameters import Business, Parameters
+from pipeline.replenishment.policy import Forecast, order, order_up_to
+from pipeline.replenishment.replay import Decide
+from pipeline.replenishment.season import ISO_WEEKS, YEAR, iso_week
+
+#: Weeks of forecast the official benchmark orders up to.
+BENCHMARK_COVER = 4
+BENCHMARK_WEEKS = 13
+
+
+def baseline(name: str, history: Panel, business: Business, policy: Parameters) -> Decide:
+    """The decider of this name.
+
+    Args:
+        name: one of :data:`pipeline.replenishment.offers.BASELINES`.
+        history: what is known when the game starts; calibrates what needs calibrating.
+        business: costs and the incumbent's parameters.
+        policy: the charter's policy, which ``seasonal_average`` decides by.
+    """
+    if name == "incumbent":
+        return partial(incumbent_orders, cover=business.incumbent_cover, weeks=business.incumbent_weeks)
+    if name == "official_benchmark":
+        return benchmark_orders
+    if name == "seasonal_naive":
+        return naive_orders
+    if name == "seasonal_average":
+        return average_decider(history, policy, business.critical_ratio)
+    raise ValueError(f"no baseline is called {name}")
+
+
+def incumbent_orders(panel: Panel, *, cover: float, weeks: int) -> Ints:
+    """Order up to ``cover`` weeks of the mean of the last ``weeks`` listed weeks' sales as rung up.
+
+    A week of empty shelves counts as a week of little demand: that is today's mistake, and it is meant.
+    """
+    listed = panel.listed[-weeks:].sum(axis=0)
+    average = panel.sales[-weeks:].sum(axis=0, dtype=np.float64) / np.maximum(listed, 1)
+    return order_up_to(np.ceil(cover * average), position(panel))
+
+
+def benchmark_orders(panel: Panel) -> Ints:
+    """Order up to four weeks of the official forecast."""
+    return order_up_to(benchmark_forecast(panel, BENCHMARK_COVER).sum(axis=0), position(panel))
+
+
+def benchmark_forecast(panel: Panel, weeks: int) -> NDArray[np.float64]:
+    """(weeks, N) mean of 13 weeks of deseasonalised in-stock sales, times the global factor of each coming ISO week."""
+    known = panel.in_stock & panel.listed
+    iso = iso_week(panel.weeks)
+    factor = global_factors(panel)
+    recent = slice(-BENCHMARK_WEEKS, None)
+    adjusted = np.where(known[recent], panel.sales[recent] / factor[iso[recent]][:, None], 0.0)
+    count = known[recent].sum(axis=0)
+    level = np.divide(adjusted.sum(axis=0), count, out=np.zeros(panel.size), where=count > 0)
+    return np.asarray(factor[iso_week(_ahead(panel, weeks))][:, None] * level[None, :])
+
+
+def global_factors(panel: Panel) -> NDArray[np.float64]:
+    """(53,) mean in-stock sales of each ISO week over the mean of all weeks; 1 for a week never seen."""
+    known = panel.in_stock & panel.listed
+    cells = known.sum(axis=1)
+    mean = np.divide((panel.sales * known).sum(axis=1), cells, out=np.zeros(len(cells)), where=cells > 0)
+    iso, used = iso_week(panel.weeks), cells > 0
+    sums = np.bincount(iso[used], mean[used], minlength=ISO_WEEKS)
+    counts = np.bincount(iso[used], minlength=ISO_WEEKS)
+    factors = np.divide(sums, counts, out=np.full(ISO_WEEKS, np.nan), where=counts > 0)
+    factors = factors / np.nanmean(factors) if used.any() else np.ones(ISO_WEEKS)
+    return np.where(np.isfinite(factors) & (factors > 0), factors, 1.0)
+
+
+def naive_orders(panel: Panel) -> Ints:
+    """Order up to the demand of the same weeks a year ago."""
+    return order_up_to(naive_forecast(panel, BENCHMARK_COVER).sum(axis=0), position(panel))
+
+
+def naive_forecast(panel: Panel, weeks: int) -> NDArray[np.float64]:
+    """(weeks, N) sales of the same week last year; the recent in-stock mean where that is not known."""
+    known = panel.in_stock & panel.listed
+    recent = known[-BENCHMARK_WEEKS:]
+    count = recent.sum(axis=0)
+    units = (panel.sales[-BENCHMARK_WEEKS:] * recent).sum(axis=0)
+    mean = np.divide(units, count, out=np.zeros(panel.size), where=count > 0)
+    found = np.tile(mean, (weeks, 1))
+    for week in range(weeks):
+        row = panel.periods + week - YEAR
+        if row >= 0:
+            found[week] = np.where(known[row], panel.sales[row], mean)
+    return found
+
+
+def average_decider(history: Panel, policy: Parameters, critical_ratio: float) -> Decide:
+    """The seasonal moving average, its spread calibrated on the last weeks of ``history``."""
+    past = History(history)
+    spread = calibrate(past, history.periods, partial(seasonal_mean, past))[0]
+
+    def decide(panel: Panel) -> Ints:
+        mean = seasonal_mean(History(panel), panel.periods).astype(np.float32)
+        return order(Forecast(mean, spread), panel.on_hand, panel.on_order, policy, critical_ratio)
+
+    return decide
+
+
+def position(panel: Panel) -> NDArray[np.floating]:
+    """(N,) inventory position: on hand and on the way."""
+    return np.asarray(panel.on_hand + panel.on_order.sum(axis=0))
+
+
+def _ahead(panel: Panel, weeks: int) -> NDArray[np.datetime64]:
+    return np.asarray(panel.weeks[-1] + np.arange(1, weeks + 1) * WEEK)

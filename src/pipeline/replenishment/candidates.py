@@ -1,0 +1,208 @@
+"""A charter's candidate: from its entry to a fitted model, its decisions and its rolling games."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from pipeline.charter import Candidate, Charter
+from pipeline.evaluation.outcomes import KpiDefinition, Outcomes
+from pipeline.models.files import digest
+from pipeline.problems.base import Arm, Progress, TrainedCandidate
+from pipeline.replenishment import played
+from pipeline.replenishment.baselines import baseline
+from pipeline.replenishment.forecast import LightGBMForecaster
+from pipeline.replenishment.games import Builder, rolling_games
+from pipeline.replenishment.offers import BASELINES
+from pipeline.replenishment.panel import Bools, Ints, Panel
+from pipeline.replenishment.parameters import ALGORITHMS, Business, Parameters, business_of, lightgbm_of, policy_of
+from pipeline.replenishment.policy import order
+from pipeline.replenishment.replay import Decide
+
+#: Rows a past game is fitted on at least, where its stores are a sample of the chain; the final fit has all of them.
+GAME_ROWS = 60_000
+#: Folder of the models of past games inside a candidate's directory, by cutoff.
+GAMES = "games"
+BACKTEST = "backtest"
+
+
+@dataclass(frozen=True)
+class Material:
+    """What a candidate is trained on.
+
+    Attributes:
+        whole: the panel of the final fit.
+        games: the panel of the rolling games, a sample of its stores when the chain is large.
+        cutoffs: weeks known at the first decision of each game.
+    """
+
+    whole: Panel
+    games: Panel
+    cutoffs: tuple[int, ...]
+
+
+def train(
+    charter: Charter, spec: Candidate, material: Material, directory: Path, progress: Progress
+) -> TrainedCandidate:
+    """Play the rolling games, each with a model that saw nothing later, then fit on everything."""
+    began = time.perf_counter()
+    business, policy = business_of(charter), policy_of(charter)
+    share = material.games.size / material.whole.size
+    builder = _Fitting(charter, spec, policy, share, directory / GAMES)
+    arms: dict[str, Builder] = {**baseline_builders(business, policy), spec.name: builder}
+    backtest = rolling_games(material.games, material.cutoffs, arms, business, progress)
+    model = forecaster(charter, spec).fit(material.whole)
+    model.save(directory)
+    played.save(backtest, directory / BACKTEST)
+    return _trained(spec, directory, model, backtest, time.perf_counter() - began)
+
+
+def load(spec: Candidate, directory: Path) -> TrainedCandidate:
+    """Read a trained candidate back; its seconds are not kept, as they would make equal models differ.
+
+    Raises:
+        ModelError: a file is missing or unreadable.
+    """
+    model = LightGBMForecaster.load(directory)
+    return _trained(spec, directory, model, played.load(directory / BACKTEST), 0.0)
+
+
+def replayed(
+    arms: Sequence[Arm], business: Business, panel: Panel, cutoffs: Sequence[int], progress: Progress
+) -> Outcomes:
+    """Play arms again on some cutoffs, each with the models its candidate had fitted for those games.
+
+    Args:
+        arms: each decides by the policy of its own charter.
+        business: what costs are counted with, the same for all arms.
+        panel: the panel of the games.
+        cutoffs: weeks known at the first decision of each game.
+        progress: called after each game.
+    """
+    return rolling_games(panel, cutoffs, {arm.name: _builder(arm) for arm in arms}, business, progress)
+
+
+def measured_in_games(charter: Charter, panel: Panel, cutoffs: Sequence[int], kpi: KpiDefinition) -> float:
+    """A KPI of the charter's baseline policy over rolling games."""
+    name, business = charter.kpi.baseline.policy, business_of(charter)
+    builders = {name: _baseline_builder(name, business, policy_of(charter))}
+    frame = rolling_games(panel, cutoffs, builders, business, lambda *_: None).frame
+    return float(frame[kpi.numerator].sum() / max(float(frame[kpi.denominator].sum()), 1e-9))
+
+
+def baseline_builders(business: Business, policy: Parameters) -> dict[str, Builder]:
+    """Arm ``baseline:<name>`` → builder, for every baseline."""
+    return {f"baseline:{name}": _baseline_builder(name, business, policy) for name in BASELINES}
+
+
+def forecaster(charter: Charter, spec: Candidate) -> LightGBMForecaster:
+    """An unfitted model of the candidate."""
+    parameters = lightgbm_of(spec)
+    return LightGBMForecaster(
+        objective=ALGORITHMS[spec.algorithm],
+        groups=tuple(spec.features),
+        train_periods=charter.model.train_periods,
+        seed=charter.seed,
+        **parameters.model_dump(),
+    )
+
+
+def model_decider(
+    model: LightGBMForecaster, policy: Parameters, critical_ratio: float, asked: Bools | None = None
+) -> Decide:
+    """Forecast, then decide; orders only for the asked series when not all are."""
+
+    def decide(panel: Panel) -> Ints:
+        if asked is None:
+            return order(model.predict(panel), panel.on_hand, panel.on_order, policy, critical_ratio)
+        orders = np.zeros(panel.size, np.int64)
+        forecast = model.predict(panel, asked)
+        orders[asked] = order(forecast, panel.on_hand[asked], panel.on_order[:, asked], policy, critical_ratio)
+        return orders
+
+    return decide
+
+
+def sampled(panel: Panel, first_stores: Sequence[str], most_series: int, seed: int) -> Panel:
+    """The panel of whole stores, the named ones first, up to a number of series; all of it when it is small."""
+    if panel.size <= most_series:
+        return panel
+    stores = panel.series["store"].to_numpy(dtype=str)
+    others = np.random.default_rng(seed).permutation(np.setdiff1d(stores, first_stores))
+    kept: list[str] = []
+    series = 0
+    for store in (*first_stores, *others):
+        series += int((stores == store).sum())
+        if series > most_series and kept:
+            break
+        kept.append(str(store))
+    return panel.take(np.isin(stores, kept))
+
+
+def _builder(arm: Arm) -> Builder:
+    policy, business = policy_of(arm.charter), business_of(arm.charter)
+    if arm.candidate is not None:
+        return _Loading(arm.candidate.directory / GAMES, policy, business.critical_ratio)
+    if arm.baseline is None:
+        raise ValueError(f"arm {arm.name} has neither a model nor a baseline")
+    return _baseline_builder(arm.baseline, business, policy)
+
+
+def _baseline_builder(name: str, business: Business, policy: Parameters) -> Builder:
+    return lambda start: baseline(name, start, business, policy)
+
+
+@dataclass(frozen=True)
+class _Fitting:
+    """Fits a candidate at the start of each game, and keeps the model so that other policies can play it.
+
+    ``share`` is the share of the series the games are played on; a sample needs fewer rows.
+    """
+
+    charter: Charter
+    spec: Candidate
+    policy: Parameters
+    share: float
+    directory: Path
+
+    def __call__(self, start: Panel) -> Decide:
+        model = forecaster(self.charter, self.spec)
+        rows = max(int(self.share * model.row_budget), min(model.row_budget, GAME_ROWS))
+        model.set_params(row_budget=rows).fit(start)
+        model.save(self.directory / str(start.weeks[-1]))
+        return model_decider(model, self.policy, business_of(self.charter).critical_ratio)
+
+
+@dataclass(frozen=True)
+class _Loading:
+    """Reads the model a candidate had fitted for the game."""
+
+    directory: Path
+    policy: Parameters
+    critical_ratio: float
+
+    def __call__(self, start: Panel) -> Decide:
+        model = LightGBMForecaster.load(self.directory / str(start.weeks[-1]))
+        return model_decider(model, self.policy, self.critical_ratio)
+
+
+def _trained(
+    spec: Candidate, directory: Path, model: LightGBMForecaster, backtest: Outcomes, seconds: float
+) -> TrainedCandidate:
+    parameters = {name: value for name, value in model.get_params().items() if name != "groups"}
+    return TrainedCandidate(
+        spec=spec,
+        directory=directory,
+        digest=digest(directory),
+        backtest=backtest,
+        metrics={
+            "wape": model.wape_,
+            "bias": model.bias_ - 1.0,
+            "correlation": model.spread_.correlation,
+            "mean_dispersion": float(np.mean(model.spread_.dispersions)),
+        },
+        parameters={**parameters, "features": ", ".join(spec.features)},
+        seconds=seconds,
+    )

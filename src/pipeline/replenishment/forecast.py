@@ -1,0 +1,227 @@
+"""Global LightGBM forecasts of demand until delivery, under scikit-learn's estimator conventions."""
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Self
+
+import lightgbm as lgb
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator
+
+from pipeline.errors import Finding, ModelError
+from pipeline.replenishment.average import seasonal_mean
+from pipeline.replenishment.censoring import mean_above
+from pipeline.replenishment.features import features_at
+from pipeline.replenishment.history import History
+from pipeline.replenishment.panel import Bools, Panel
+from pipeline.replenishment.parameters import Objective
+from pipeline.replenishment.policy import Forecast
+from pipeline.replenishment.spread import Spread, measure_spread
+from pipeline.replenishment.training import Rows, held_out, training_rows
+
+#: Weeks at the end of the history that calibrate the spread before the final fit sees them.
+HELD_OUT = 10
+#: Rounds of the calibrating fit, relative to the final one's.
+CALIBRATION_SHARE = 0.6
+#: Training rows of the calibrating fit, likewise.
+CALIBRATION_ROWS = 0.4
+#: One thread per fit: games run side by side, and LightGBM's threads wait busily for each other on a shared machine.
+THREADS = 1
+MODEL_FILE, META_FILE = "model.txt", "model.json"
+
+
+class LightGBMForecaster(BaseEstimator):  # type: ignore[misc]  # scikit-learn ships no types
+    """One booster for all series and horizons; the series' level is the offset, so that it learns ratios.
+
+    A first fit without the last weeks calibrates the spread on them; the final fit sees all weeks. Where the shelf ran
+    empty, sales are a lower bound: the target is the mean of demand above it, as the first fit supposes it; without
+    any sales the cell is no target. Deterministic under ``seed``.
+
+    Attributes:
+        booster_: the fitted LightGBM booster.
+        spread_: dispersion of demand around the forecast.
+        names_: feature names, in the booster's order.
+        bias_: sum of (supposed) demand over sum of forecast on the held-out weeks; shown, not applied.
+        wape_: weighted absolute percentage error on the held-out weeks whose demand is known.
+    """
+
+    def __init__(
+        self,
+        *,
+        objective: Objective = "poisson",
+        groups: tuple[str, ...] = ("recent_sales", "level"),
+        train_periods: int = 104,
+        rounds: int = 250,
+        learning_rate: float = 0.05,
+        leaves: int = 31,
+        min_data_in_leaf: int = 60,
+        feature_fraction: float = 0.7,
+        lambda_l2: float = 1.0,
+        tweedie_power: float = 1.3,
+        half_life: float = 104.0,
+        row_budget: int = 300_000,
+        average_share: float = 0.0,
+        seed: int = 0,
+    ) -> None:
+        self.objective = objective
+        self.groups = groups
+        self.train_periods = train_periods
+        self.rounds = rounds
+        self.learning_rate = learning_rate
+        self.leaves = leaves
+        self.min_data_in_leaf = min_data_in_leaf
+        self.feature_fraction = feature_fraction
+        self.lambda_l2 = lambda_l2
+        self.tweedie_power = tweedie_power
+        self.half_life = half_life
+        self.row_budget = row_budget
+        self.average_share = average_share
+        self.seed = seed
+
+    def fit(self, panel: Panel, y: None = None) -> Self:  # noqa: ARG002 - scikit-learn's signature
+        """Learn from every week of the panel.
+
+        Raises:
+            ModelError: when the panel holds no demand to learn from.
+        """
+        history = History(panel)
+        weeks = panel.periods
+        first = max(weeks - self.train_periods, 1)
+        early = training_rows(
+            history, first, weeks - HELD_OUT, self.groups, int(self.row_budget * CALIBRATION_ROWS), self.seed
+        )
+        if not len(early.demand) or float(early.demand.sum()) <= 0:
+            raise ModelError(
+                "nothing to learn from",
+                [
+                    Finding(
+                        "sales", f"no sales in {weeks - HELD_OUT} weeks that count as demand", "load a longer history"
+                    )
+                ],
+            )
+        self.names_ = early.names
+        self.booster_ = self._boost(early, max(int(self.rounds * CALIBRATION_SHARE), 1))
+        self._calibrate(history, weeks)
+        rows = training_rows(history, first, weeks, self.groups, self.row_budget, self.seed)
+        self.booster_ = self._boost(self._supposed(rows), self.rounds)
+        return self
+
+    def predict(self, panel: Panel, asked: Bools | None = None) -> Forecast:
+        """Demand of the ``lead_time`` weeks after the panel's last one, of all series or of the asked ones (N,)."""
+        return Forecast(self._mean(History(panel), panel.periods, asked).astype(np.float32), self.spread_)
+
+    def save(self, directory: Path) -> None:
+        """Write ``model.txt`` (LightGBM's own text) and ``model.json``."""
+        directory.mkdir(parents=True, exist_ok=True)
+        (directory / MODEL_FILE).write_text(self.booster_.model_to_string(), encoding="utf-8")
+        meta = {
+            "parameters": {**self.get_params(), "groups": list(self.groups)},
+            "names": list(self.names_),
+            "spread": {
+                "means": self.spread_.means,
+                "dispersions": self.spread_.dispersions,
+                "correlation": self.spread_.correlation,
+            },
+            "bias": self.bias_,
+            "wape": self.wape_,
+        }
+        (directory / META_FILE).write_text(json.dumps(meta, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+
+    @classmethod
+    def load(cls, directory: Path) -> Self:
+        """Read a model back.
+
+        Raises:
+            ModelError: when a file is missing or not what :meth:`save` wrote.
+        """
+        try:
+            meta = json.loads((directory / META_FILE).read_text(encoding="utf-8"))
+            model = cls(**{**meta["parameters"], "groups": tuple(meta["parameters"]["groups"])})
+            model.booster_ = lgb.Booster(model_str=(directory / MODEL_FILE).read_text(encoding="utf-8"))
+            spread = meta["spread"]
+            model.spread_ = Spread(tuple(spread["means"]), tuple(spread["dispersions"]), spread["correlation"])
+            model.names_, model.bias_, model.wape_ = tuple(meta["names"]), meta["bias"], meta["wape"]
+        except (OSError, ValueError, KeyError, TypeError, lgb.basic.LightGBMError) as error:
+            raise ModelError(
+                "the model cannot be read",
+                [Finding(str(directory), f"{type(error).__name__}: {error}", "train the candidate again")],
+            ) from error
+        return model
+
+    def _boost(self, rows: Rows, rounds: int) -> lgb.Booster:
+        data = lgb.Dataset(
+            rows.features,
+            label=rows.demand,
+            weight=np.power(0.5, rows.age / self.half_life),
+            init_score=np.log(rows.level),
+            feature_name=list(rows.names),
+            params={"verbosity": -1, "max_bin": 127},
+        )
+        return lgb.train(self._parameters(), data, num_boost_round=rounds)
+
+    def _supposed(self, rows: Rows) -> Rows:
+        """The rows with the demand of censored cells as the calibrated model supposes it."""
+        cells = np.flatnonzero(rows.censored)
+        if not len(cells):
+            return rows
+        raw = self.booster_.predict(rows.features[cells], raw_score=True, num_threads=THREADS)
+        mean = np.exp(raw) * rows.level[cells]
+        demand = rows.demand.copy()
+        demand[cells] = mean_above(mean, rows.sold[cells], self.spread_.dispersion(mean))
+        return replace(rows, demand=demand)
+
+    def _parameters(self) -> dict[str, str | int | float | bool]:
+        parameters: dict[str, str | int | float | bool] = {
+            "objective": self.objective,
+            "learning_rate": self.learning_rate,
+            "num_leaves": self.leaves,
+            "min_data_in_leaf": self.min_data_in_leaf,
+            "feature_fraction": self.feature_fraction,
+            "lambda_l2": self.lambda_l2,
+            "max_bin": 127,
+            "deterministic": True,
+            "force_row_wise": True,
+            "seed": self.seed,
+            "num_threads": THREADS,
+            "verbosity": -1,
+        }
+        if self.objective == "tweedie":
+            parameters["tweedie_variance_power"] = self.tweedie_power
+        return parameters
+
+    def _mean(self, history: History, known: int, asked: Bools | None = None) -> NDArray[np.float64]:
+        """(L, n) mean demand of the weeks after the first ``known``, of the asked series."""
+        features, names = features_at(history, known, self.groups)
+        if names != self.names_:
+            raise ModelError("the model was trained on other features", [_other_features(names, self.names_)])
+        chosen = slice(None) if asked is None else np.flatnonzero(asked)
+        features = features[:, chosen]
+        flat = np.ascontiguousarray(features).reshape(-1, len(names))
+        ratio = np.exp(self.booster_.predict(flat, raw_score=True, num_threads=THREADS)).reshape(features.shape[:2])
+        mean = ratio * history.level(known)[None, chosen]
+        if self.average_share > 0:
+            mean = (1 - self.average_share) * mean + self.average_share * seasonal_mean(history, known)[:, chosen]
+        return np.asarray(mean, dtype=np.float64)
+
+    def _calibrate(self, history: History, weeks: int) -> None:
+        self.spread_, self.bias_, self.wape_ = calibrate(history, weeks, lambda known: self._mean(history, known))
+
+
+def calibrate(
+    history: History, weeks: int, mean_at: Callable[[int], NDArray[np.floating]]
+) -> tuple[Spread, float, float]:
+    """Spread, bias (demand / forecast) and WAPE of forecasts on the last :data:`HELD_OUT` weeks."""
+    seen = held_out(history, weeks, HELD_OUT)
+    mean = np.stack([mean_at(known) for known in seen.origins])
+    counted = seen.known | seen.censored
+    bias = float(seen.demand[counted].sum() / max(float(mean[counted].sum()), 1e-9))
+    error = np.abs(mean - seen.demand)[seen.known].sum()
+    return measure_spread(mean, seen), bias, float(error / max(float(seen.demand[seen.known].sum()), 1e-9))
+
+
+def _other_features(found: tuple[str, ...], trained: tuple[str, ...]) -> Finding:
+    different = sorted(set(found) ^ set(trained))[:5]
+    return Finding("model.json, names", f"differs in {', '.join(different) or 'order'}", "train the candidate again")

@@ -1,0 +1,139 @@
+"""The forecaster: deterministic, saved as text, blind to the future, and better than a mean."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sklearn.base import clone
+
+from pipeline.errors import ModelError
+from pipeline.models.files import digest
+from pipeline.replenishment.forecast import LightGBMForecaster
+from pipeline.replenishment.history import History
+from pipeline.replenishment.training import held_out, training_rows
+from tests.replenishment.made import GROUPS, made_panel, other_future
+
+SMALL = {"groups": GROUPS, "rounds": 30, "min_data_in_leaf": 10, "train_periods": 90, "seed": 7}
+
+
+@pytest.fixture(scope="module")
+def panel():
+    return made_panel(stores=8, products=6)
+
+
+@pytest.fixture(scope="module")
+def fitted(panel):
+    return LightGBMForecaster(**SMALL).fit(panel)
+
+
+def test_the_same_seed_gives_the_same_files(panel, fitted, tmp_path: Path):
+    fitted.save(tmp_path / "one")
+    LightGBMForecaster(**SMALL).fit(panel).save(tmp_path / "two")
+    assert digest(tmp_path / "one") == digest(tmp_path / "two")
+    LightGBMForecaster(**{**SMALL, "seed": 8}).fit(panel).save(tmp_path / "three")
+    assert digest(tmp_path / "one") != digest(tmp_path / "three")
+
+
+def test_a_model_read_back_forecasts_the_same(panel, fitted, tmp_path: Path):
+    fitted.save(tmp_path)
+    back = LightGBMForecaster.load(tmp_path)
+    assert back.get_params() == fitted.get_params()
+    assert np.array_equal(back.predict(panel).mean, fitted.predict(panel).mean)
+    assert back.predict(panel).spread == fitted.predict(panel).spread
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["model.json", "model.txt"]
+
+
+@pytest.mark.parametrize("damage", ["missing", "cut", "other"])
+def test_a_damaged_model_says_so(fitted, tmp_path: Path, damage):
+    fitted.save(tmp_path)
+    if damage == "missing":
+        (tmp_path / "model.txt").unlink()
+    elif damage == "cut":
+        (tmp_path / "model.json").write_text("{", encoding="utf-8")
+    else:
+        meta = json.loads((tmp_path / "model.json").read_text(encoding="utf-8"))
+        del meta["spread"]
+        (tmp_path / "model.json").write_text(json.dumps(meta), encoding="utf-8")
+    with pytest.raises(ModelError, match="train the candidate again"):
+        LightGBMForecaster.load(tmp_path)
+
+
+@pytest.mark.parametrize("objective", ["poisson", "tweedie"])
+def test_it_beats_the_mean_of_each_series(panel, objective):
+    known = 100
+    model = LightGBMForecaster(**SMALL, objective=objective).fit(panel.upto(known))
+    mean = model.predict(panel.upto(known)).mean
+    target = slice(known, known + 3)
+    usable = panel.in_stock[target]
+    level = np.broadcast_to(History(panel).level(known), mean.shape)
+    assert (mean >= 0).all()
+    assert np.square(mean - panel.sales[target])[usable].mean() < np.square(level - panel.sales[target])[usable].mean()
+
+
+def test_forecasts_of_asked_series_are_those_of_all(panel, fitted):
+    asked = np.zeros(panel.size, np.bool_)
+    asked[[3, 11, 40]] = True
+    assert fitted.predict(panel, asked).mean == pytest.approx(fitted.predict(panel).mean[:, asked])
+
+
+def test_neither_fit_nor_forecast_changes_when_only_the_future_does(panel, fitted):
+    known = 95
+    honest = LightGBMForecaster(**SMALL).fit(panel.upto(known)).predict(panel.upto(known)).mean
+    turned = other_future(panel, known)
+    assert np.array_equal(honest, LightGBMForecaster(**SMALL).fit(turned.upto(known)).predict(turned.upto(known)).mean)
+
+
+def test_no_training_row_has_a_target_after_the_last_week(panel):
+    for last in (40, 77, 110):
+        rows = training_rows(History(panel), 1, last, ("level",), 10**6, 0)
+        assert rows.age.min() == 0
+        assert (rows.age >= 0).all()
+        turned = training_rows(History(other_future(panel, last)), 1, last, ("level",), 10**6, 0)
+        assert np.array_equal(rows.features, turned.features, equal_nan=True)
+        assert np.array_equal(rows.demand, turned.demand)
+
+
+def test_cells_without_any_word_on_demand_are_no_targets(panel):
+    silent = replace(panel, sales=np.where(panel.in_stock, panel.sales, 0))
+    rows = training_rows(History(silent), 26, 110, ("level",), 10**6, 0)
+    assert not rows.censored.any()
+    full = training_rows(History(panel), 26, 110, ("level",), 10**6, 0)
+    assert full.censored.any()
+    assert (full.demand[full.censored] > full.sold[full.censored]).all()
+    assert np.array_equal(full.demand[~full.censored], full.sold[~full.censored])
+
+
+def test_rows_keep_to_their_budget_and_the_draw_is_seeded(panel):
+    history = History(panel)
+    few = training_rows(history, 26, 110, ("level",), 900, 3)
+    assert len(few.demand) <= 900
+    assert np.array_equal(few.demand, training_rows(history, 26, 110, ("level",), 900, 3).demand)
+    assert not np.array_equal(few.demand, training_rows(history, 26, 110, ("level",), 900, 4).demand)
+
+
+def test_held_out_targets_lie_in_the_last_weeks(panel):
+    seen = held_out(History(panel), 110, 10)
+    assert seen.origins == tuple(range(100, 108))
+    assert np.array_equal(seen.sold[-1], panel.sales[107:110])
+
+
+def test_a_history_without_sales_cannot_be_learned_from(panel):
+    with pytest.raises(ModelError, match="nothing to learn from"):
+        LightGBMForecaster(**SMALL).fit(replace(panel, sales=np.zeros_like(panel.sales)))
+
+
+def test_features_other_than_those_trained_on_are_refused(panel, fitted):
+    other = clone(fitted).set_params(groups=("level",))
+    other.booster_, other.names_, other.spread_ = fitted.booster_, fitted.names_, fitted.spread_
+    with pytest.raises(ModelError, match="other features"):
+        other.predict(panel)
+
+
+def test_a_share_of_the_plain_average_is_mixed_in_as_asked(panel, fitted, tmp_path: Path):
+    fitted.save(tmp_path)
+    mixed = LightGBMForecaster.load(tmp_path).set_params(average_share=1.0)
+    from pipeline.replenishment.average import seasonal_mean
+
+    assert mixed.predict(panel).mean == pytest.approx(seasonal_mean(History(panel), panel.periods), rel=1e-5)

@@ -1,0 +1,76 @@
+"""What the domain finds wrong in a charter, and that finding it loads no model library."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from pipeline.charter import Charter
+from pipeline.replenishment.offers import check
+from tests.replenishment.made import charter
+
+
+def changed(case: str, **values: object) -> Charter:
+    """A shipped charter with values put at dotted paths, whether or not feedback may change them."""
+    canonical = charter(case).canonical()
+    for path, value in values.items():
+        place = canonical
+        *steps, last = [int(step) if step.isdigit() else step for step in path.split("__")]
+        for step in steps:
+            place = place[step]
+        if value is None:
+            del place[last]
+        else:
+            place[last] = value
+    return Charter.model_validate_json(json.dumps(canonical))
+
+
+@pytest.mark.parametrize("case", ["replenishment", "vn2"])
+def test_the_shipped_charters_have_nothing_to_mend(case):
+    assert check(charter(case)) == ()
+
+
+CASES = [
+    ({"kpi__name": "stockout_rat"}, ("kpi", "name"), "did you mean `stockout_rate`"),
+    ({"kpi__unit": "percent"}, ("kpi", "unit"), "unit: share"),
+    ({"kpi__direction": "higher"}, ("kpi", "direction"), "direction: lower"),
+    ({"guardrails__1__name": "inventory"}, ("guardrails", 1, "name"), "average_inventory"),
+    ({"kpi__baseline__policy": "todays_rule"}, ("kpi", "baseline", "policy"), "incumbent"),
+    ({"data__source": "retail"}, ("data", "source"), "did you mean `retailer`"),
+    ({"data__period": "day"}, ("data", "period"), "period: week"),
+    ({"business__lead_time": None}, ("business", "lead_time"), "add `lead_time:`"),
+    ({"business__holding_cost": "cheap"}, ("business", "holding_cost"), "write a number > 0"),
+    ({"business__lead_time": 2.5}, ("business", "lead_time"), "a whole number"),
+    ({"business__lead_times": 2}, ("business", "lead_times"), "did you mean `lead_time`"),
+    ({"policy__name": "path"}, ("policy", "name"), "did you mean `paths`"),
+    (
+        {"policy__name": "paths", "policy__parameters": {"service_level": 1.2}},
+        ("policy", "parameters", "service_level"), "< 1",
+    ),
+    ({"policy__name": "order_up_to", "policy__parameters": {}}, ("policy", "parameters", "cover"), "add `cover:`"),
+    ({"model__candidates__0__algorithm": "lightgbm"}, ("model", "candidates", 0, "algorithm"), "lightgbm_poisson"),
+    (
+        {"model__candidates__1__features": ["level", "promotion"]},
+        ("model", "candidates", 1, "features", 1), "promotions",
+    ),
+    ({"model__candidates__0__parameters": {"leafs": 3}}, ("model", "candidates", 0, "parameters", "leafs"), "leaves"),
+    ({"model__candidates__0__parameters": {"rounds": 1}}, ("model", "candidates", 0, "parameters", "rounds"), "≥ 10"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("values", "path", "remedy"), CASES, ids=[".".join(map(str, case[1])) for case in CASES])
+def test_what_is_wrong_is_found_at_its_place_with_what_to_write(values, path, remedy):
+    found = [advice for advice in check(changed("replenishment", **values)) if advice.path == path]
+    assert len(found) == 1
+    assert remedy in found[0].remedy
+
+
+def test_checking_a_charter_loads_no_model_library():
+    program = (
+        "import sys; from pipeline.problems.registry import find; from tests.replenishment.made import charter\n"
+        "assert find('replenishment').check(charter('vn2')) == ()\n"
+        "heavy = {'lightgbm', 'sklearn', 'scipy', 'mlflow', 'prefect', 'evidently'} & set(sys.modules)\n"
+        "assert not heavy, heavy\n"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True, timeout=60)
