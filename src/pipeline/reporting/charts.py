@@ -1,0 +1,213 @@
+"""The pack's three charts as small inline SVG: readable in grey, on a phone and by a screen reader.
+
+Drawn with matplotlib's object interface, so that no figure outlives its function, and without date or random
+identifiers, so that the same evidence gives the same bytes. Text stays text (``svg.fonttype: none``): it takes the
+page's font, can be searched, and costs no glyph outlines.
+"""
+
+import html
+import io
+import math
+import re
+from collections.abc import Callable, Sequence
+from typing import Any, Literal
+
+import matplotlib as mpl
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+from matplotlib.ticker import FuncFormatter, MaxNLocator
+
+from pipeline.evaluation.figures import show, show_interval
+from pipeline.evaluation.outcomes import Interval, SliceResult
+from pipeline.reporting.evidence import HistoryPoint, WeeklyPoint
+from pipeline.reporting.words import UNITLESS, bare
+
+#: Iterations and units drawn; the tables hold all of them.
+POINTS_SHOWN = 8
+UNITS_SHOWN = 10
+
+INK, MUTED, MODEL, TARGET = "#1b2530", "#5b6774", "#1f4e79", "#a3320b"
+_STYLE = {
+    "svg.hashsalt": "landed",
+    "svg.fonttype": "none",
+    "font.family": "DejaVu Sans",  # measured wide on purpose: whatever font the reader has needs less room
+    "font.size": 10,
+    "text.parse_math": False,  # a "$" in a store's name is a letter, no formula
+    "hatch.linewidth": 0.7,
+    "hatch.color": MUTED,
+    "axes.edgecolor": MUTED,
+    "axes.labelcolor": INK,
+    "xtick.color": INK,
+    "ytick.color": INK,
+    "text.color": INK,
+}
+
+
+def kpi_chart(history: Sequence[HistoryPoint], title: str, unit: str, target: float, baseline: str) -> str:
+    """The KPI across iterations: the baseline hatched, the model filled, both with interval; the target a line."""
+    shown = list(history)[-POINTS_SHOWN:]
+
+    def draw(axes: Axes) -> None:
+        small = len(shown) > 4
+        for place, point in enumerate(shown):
+            _bar(axes, place - 0.2, point.baseline, unit, model=False, small=small)
+            _bar(axes, place + 0.2, point.value, unit, model=True, small=small)
+        _limit_line(axes.axhline, target)
+        axes.set_xticks(range(len(shown)), [f"Iteration {p.iteration}\n{_clip(p.stage, 14)}" for p in shown])
+        if small:
+            axes.set_xticklabels([f"{p.iteration}\n{_clip(p.stage, 14)}" for p in shown], fontsize=8)
+        axes.set_xlim(-0.6, len(shown) - 0.4 if len(shown) > 1 else 0.6)
+        _value_axis(axes, unit, "y")
+        _legend(axes, baseline, f"target {bare(target, unit)}")
+
+    words = "; ".join(
+        f"iteration {p.iteration} ({p.stage}, {p.units} units): {baseline} {show_interval(p.baseline, unit)}, "
+        f"model {show_interval(p.value, unit)}"
+        for p in shown
+    )
+    return _svg("kpi", f"{title} by iteration", f"Target {show(target, unit)}. {words}.", (5.2, 3.1), draw)
+
+
+def units_chart(units: Sequence[SliceResult], word: str, unit: str, limit: float, baseline: str) -> str:
+    """The worst units, model beside baseline, and the limit no unit may pass."""
+    shown = [row for row in units if math.isfinite(row.arm)][:UNITS_SHOWN]
+
+    def draw(axes: Axes) -> None:
+        for place, row in enumerate(shown):
+            axes.barh(place - 0.2, row.arm, 0.38, color=MODEL, zorder=2)
+            axes.barh(place + 0.2, row.baseline, 0.38, zorder=2, **_HATCHED)
+        _limit_line(axes.axvline, limit)
+        axes.set_yticks(range(len(shown)), [_clip(row.value, 20) for row in shown])
+        axes.set_ylim(len(shown) - 0.4, -0.6)
+        _value_axis(axes, unit, "x")
+        _legend(axes, baseline, f"limit {bare(limit, unit)}")
+
+    words = "; ".join(f"{r.value}: model {show(r.arm, unit)}, {baseline} {show(r.baseline, unit)}" for r in shown)
+    height = 0.9 + 0.34 * max(len(shown), 2)
+    return _svg("units", f"The {len(shown)} worst {word}", f"{words}. Limit {show(limit, unit)}.", (5.2, height), draw)
+
+
+def weekly_chart(weekly: Sequence[WeeklyPoint], title: str, unit: str, period: str, baseline: str) -> str:
+    """The KPI per period: the model a solid line, the baseline a dashed one."""
+
+    def draw(axes: Axes) -> None:
+        places = range(len(weekly))
+        axes.plot(
+            places, [p.baseline for p in weekly], color=MUTED, linestyle="--", linewidth=1.6, label=_clip(baseline, 40)
+        )
+        axes.plot(places, [p.model for p in weekly], color=MODEL, linewidth=2.2, label="model")
+        step = max(1, math.ceil(len(weekly) / 5))
+        axes.set_xticks(list(places)[::step], [p.period for p in weekly][::step], fontsize=8)
+        axes.set_ylim(bottom=min(0.0, axes.get_ylim()[0]))
+        _value_axis(axes, unit, "y")
+        axes.legend(**_LEGEND)
+
+    first, last = weekly[0], weekly[-1]
+    words = (
+        f"{len(weekly)} {period}s from {first.period} to {last.period}; "
+        f"first: {baseline} {show(first.baseline, unit)}, "
+        f"model {show(first.model, unit)}; last: {baseline} {show(last.baseline, unit)}, "
+        f"model {show(last.model, unit)}."
+    )
+    return _svg("weekly", f"{title} by {period}", words, (5.2, 2.6), draw)
+
+
+_LEGEND: dict[str, Any] = {
+    "loc": "lower left",
+    "bbox_to_anchor": (0, 1.0),
+    "ncols": 3,
+    "frameon": False,
+    "fontsize": 9,
+    "handlelength": 1.8,
+    "columnspacing": 1.2,
+    "borderaxespad": 0.2,
+}
+_HATCHED: dict[str, Any] = {"facecolor": "#ffffff", "edgecolor": MUTED, "hatch": "////", "linewidth": 1.0}
+_DASHED: dict[str, Any] = {"color": TARGET, "linestyle": (0, (5, 3)), "linewidth": 1.6}
+
+
+def _limit_line(line: Callable[..., Any], value: float) -> None:
+    """A dashed line on a white one, so that it shows on a dark bar in grey print too."""
+    line(value, color="#ffffff", linewidth=3.2, zorder=3.5)
+    line(value, zorder=4, **_DASHED)
+
+
+def _legend(axes: Axes, baseline: str, limit: str) -> None:
+    handles = [Patch(**_HATCHED), Patch(facecolor=MODEL), Line2D([], [], **_DASHED)]
+    axes.legend(handles, [_clip(baseline, 26), "model", _clip(limit, 26)], **_LEGEND)
+
+
+def _bar(axes: Axes, place: float, interval: Interval, unit: str, *, model: bool, small: bool) -> None:
+    """A bar from zero with its interval and value; the marker repeats the difference for readers in grey."""
+    axes.bar(place, interval.value, 0.36, zorder=2, **({"color": MODEL} if model else _HATCHED))
+    low, high = _ends(interval)
+    spread = [[interval.value - low], [high - interval.value]]
+    axes.errorbar(
+        place, interval.value, spread, color=INK, capsize=3, linewidth=1.2, zorder=5,
+        marker="o" if model else "s", markersize=4, markerfacecolor="#ffffff",
+    )  # fmt: skip
+    if not small:
+        text = bare(interval.value, unit)
+        axes.annotate(
+            text, (place, high), (0, 4), textcoords="offset points", ha="center", fontsize=9,
+            fontweight="bold" if model else "normal",
+        )  # fmt: skip
+
+
+def _ends(interval: Interval) -> tuple[float, float]:
+    """The interval's ends, or the point itself where too few units gave none."""
+    if math.isfinite(interval.low) and math.isfinite(interval.high):
+        return min(interval.low, interval.value), max(interval.high, interval.value)
+    return interval.value, interval.value
+
+
+def _value_axis(axes: Axes, unit: str, which: Literal["x", "y"]) -> None:
+    axis = axes.yaxis if which == "y" else axes.xaxis
+    axis.set_major_locator(MaxNLocator(5))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: bare(value, unit)))
+    axis.set_tick_params(length=0)
+    if unit not in UNITLESS:
+        axis.set_label_text(_clip(unit, 30), fontsize=9)
+    axes.grid(axis=which, color="#d9dee3", linewidth=0.8, zorder=0)
+    axes.set_axisbelow(True)
+    for side in ("top", "right", "left" if which == "y" else "bottom"):
+        axes.spines[side].set_visible(False)
+    if which == "y":
+        axes.margins(y=0.14)
+
+
+def _clip(text: str, limit: int) -> str:
+    return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+def _svg(name: str, title: str, description: str, size: tuple[float, float], draw: Callable[[Axes], None]) -> str:
+    """Draw on a fresh figure and hand back an ``<svg>`` element with title and description."""
+    with mpl.rc_context(_STYLE):
+        figure = Figure(figsize=size, layout="constrained")
+        axes = figure.add_subplot()
+        axes.patch.set_alpha(0)
+        figure.patch.set_alpha(0)
+        draw(axes)
+        buffer = io.StringIO()
+        figure.savefig(buffer, format="svg", metadata=dict.fromkeys(("Date", "Creator", "Format", "Type")))
+    return _inline(name, buffer.getvalue(), title, description)
+
+
+def _inline(name: str, svg: str, title: str, description: str) -> str:
+    """Cut the document's head off, make ids unique on the page and add what a screen reader reads."""
+    body = re.sub(r"<metadata>.*?</metadata>", "", svg[svg.index("<svg") :], flags=re.DOTALL)
+    box = re.search(r'viewBox="([^"]+)"', body)
+    inner = body[body.index(">") + 1 :]
+    inner = re.sub(r'\bid="', f'id="{name}-', inner)
+    inner = re.sub(r'(xlink:)?href="#', f'href="#{name}-', inner)
+    inner = re.sub(r"url\(#", f"url(#{name}-", inner)
+    inner = re.sub(r"\n\s*", "\n", inner)
+    head = (
+        f'<svg class="chart" viewBox="{box.group(1) if box else "0 0 374 223"}" role="img" '
+        f'aria-labelledby="{name}-title {name}-desc">\n'
+        f'<title id="{name}-title">{html.escape(title)}</title>\n'
+        f'<desc id="{name}-desc">{html.escape(description)}</desc>'
+    )
+    return head + inner.rstrip()

@@ -1,0 +1,191 @@
+"""The pack's sentences: what happened, whether that is enough, and who is asked for what.
+
+Short plain English for a store manager. Every sentence that judges names the figures it rests on.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from pipeline.charter import Charter, DecisionName
+from pipeline.evaluation.criteria import meets, worse_bound
+from pipeline.evaluation.figures import contrast, show, show_interval
+from pipeline.evaluation.outcomes import Direction, Interval, KpiResult
+from pipeline.reporting.evidence import Evidence
+from pipeline.reporting.manifest import manifest, report_digest
+from pipeline.verdicts import Verdict
+
+State = Literal["pass", "warning", "fail", "none"]
+
+SYMBOLS: dict[State, str] = {"pass": "✓", "warning": "!", "fail": "✗", "none": "–"}
+WORDS: dict[State, str] = {"pass": "pass", "warning": "warning", "fail": "fail", "none": "not checked"}
+
+#: First word of a gate's name to the light it belongs to, in the order the lights stand.
+LIGHTS: tuple[tuple[str, frozenset[str]], ...] = (
+    ("Goal", frozenset({"kpi", "goal", "slice", "unit", "worst"})),
+    ("Guardrails", frozenset({"guardrail", "guardrails"})),
+    ("Data", frozenset({"data", "drift", "assessment"})),
+    ("Controls", frozenset({"control", "controls", "compliance"})),
+    ("Budget", frozenset({"budget", "deadline", "progress"})),
+)
+
+#: Units that stand with the figure or not at all; any other is named once, in a heading or on an axis.
+UNITLESS = frozenset({"share", "index", ""})
+
+_NUMBER = re.compile(r"-?\d[\d,]*(\.\d+)?")
+
+OTHERS = "Other checks"
+
+DECISION_TITLES: dict[DecisionName, str] = {
+    "advance": "Go up a stage",
+    "iterate": "Improve first: another iteration",
+    "hold": "Hold: stay at this stage",
+    "roll_back": "Go down a stage",
+    "stop": "Stop the project",
+}
+
+
+def decision_titles(evidence: Evidence) -> dict[DecisionName, str]:
+    """Each decision in a few words; at the top of the ladder there is no stage to go up to."""
+    if evidence.charter.stage_after(evidence.stage.name) is None:
+        return DECISION_TITLES | {"advance": "Land: the goal is met"}
+    return DECISION_TITLES
+
+
+@dataclass(frozen=True)
+class Light:
+    """One traffic light: its name, its state as symbol and word, and the reasons that set it."""
+
+    name: str
+    state: State
+    reasons: tuple[str, ...]
+
+    @property
+    def symbol(self) -> str:
+        """The sign that stands beside the colour."""
+        return SYMBOLS[self.state]
+
+    @property
+    def word(self) -> str:
+        """The state in words."""
+        return WORDS[self.state]
+
+
+def bare(value: float, unit: str) -> str:
+    """A figure without its unit, where a heading or axis names it; per cent stays, being short."""
+    text = show(value, unit)
+    number = _NUMBER.search(text)
+    return text if unit == "share" or number is None else number.group()
+
+
+def verdict_state(verdict: Verdict) -> State:
+    """How a verdict is shown: a failed ``warn`` is a warning, and so is a waiver, which somebody answers for."""
+    if verdict.outcome == "pass":
+        return "pass"
+    return "fail" if verdict.blocks else "warning"
+
+
+def family(verdict: Verdict) -> str:
+    """The light a verdict belongs to."""
+    first = verdict.gate.split(".")[0]
+    return next((name for name, gates in LIGHTS if first in gates), OTHERS)
+
+
+def lights(verdicts: Sequence[Verdict]) -> tuple[Light, ...]:
+    """One light per group of gates, the worst verdict of each setting it; "other checks" only where there are any."""
+    groups = {name: [v for v in verdicts if family(v) == name] for name in (*(name for name, _ in LIGHTS), OTHERS)}
+    return tuple(_light(name, group) for name, group in groups.items() if group or name != OTHERS)
+
+
+def _light(name: str, verdicts: Sequence[Verdict]) -> Light:
+    states = [verdict_state(verdict) for verdict in verdicts]
+    state: State = next((s for s in ("fail", "warning", "pass") if s in states), "none")
+    reasons = () if state == "pass" else tuple(v.reason for v, s in zip(verdicts, states, strict=True) if s == state)
+    return Light(name, state, reasons)
+
+
+def baseline_label(evidence: Evidence) -> str:
+    """The baseline in words, as the arms' table names it."""
+    return arm_label(evidence, evidence.evaluation.baseline)
+
+
+def arm_label(evidence: Evidence, name: str) -> str:
+    """An arm in words: its label, or its name without punctuation."""
+    label = next((arm.label for arm in evidence.arms if arm.name == name and arm.label), "")
+    return label or name.removeprefix("baseline:").replace("_", " ").replace("-", " ")
+
+
+def compared(value: Interval, limit: float, direction: Direction) -> str:
+    """Whether a figure keeps a limit: as in the gates, ``reached`` needs the worse end of the interval to keep it."""
+    if not meets(value.value, limit, direction):
+        return "not reached"
+    certain = meets(worse_bound(value, direction), limit, direction)
+    return "reached" if certain else "not certain yet, the interval crosses it"
+
+
+def headline(evidence: Evidence) -> str:
+    """What happened to the KPI, where, and whether the target is reached, in one sentence."""
+    goal, target = evidence.goal, evidence.charter.kpi.target
+    place = f"in {goal.units} {evidence.units_word} (stage {evidence.stage.name})"
+    value_text, target_text = contrast(goal.value.value, target, goal.kpi.unit)
+    exactly = "" if value_text == show(goal.value.value, goal.kpi.unit) else f"exactly {value_text} where "
+    verdict = compared(goal.value, target, goal.kpi.direction)
+    return f"{_movement(goal, evidence)} {place}; {exactly}the target is {target_text}: {verdict}."
+
+
+def _movement(goal: KpiResult, evidence: Evidence) -> str:
+    """The direction only where the paired interval names one; "would have" where the past was only played again."""
+    unit, title = goal.kpi.unit, goal.kpi.title
+    now, before = show_interval(goal.value, unit), show(goal.baseline.value, unit)
+    replay = evidence.evaluation.kind == "replay"
+    if goal.difference.high < 0:
+        return f"{title} {'would have fallen' if replay else 'fell'} from {before} to {now}"
+    if goal.difference.low > 0:
+        return f"{title} {'would have risen' if replay else 'rose'} from {before} to {now}"
+    return f"{title} {'would have been' if replay else 'was'} {now} against {before} today, no clear difference,"
+
+
+def comparison(evidence: Evidence) -> str:
+    """What the headline's first figure is, and whether the stage's own milestone is met where it has one."""
+    stage, goal, period = evidence.stage, evidence.goal, evidence.charter.data.period
+    how = "played against recorded history" if evidence.evaluation.kind == "replay" else "measured in the field"
+    basis = f"Beside {baseline_label(evidence)} in the same {evidence.units_word} and {period}s, {how}."
+    if stage.milestone == evidence.charter.kpi.target:
+        return basis
+    verdict = compared(goal.value, stage.milestone, goal.kpi.direction)
+    return f"{basis} The milestone of stage {stage.name} is {show(stage.milestone, goal.kpi.unit)}: {verdict}."
+
+
+def name_of(charter: Charter, identity: str) -> str:
+    """A person's name, or the identity of somebody the charter does not name."""
+    person = charter.person(identity)
+    return person.name if person else identity
+
+
+def signers(charter: Charter, decision: DecisionName) -> str:
+    """Who must sign a decision: roles with the people who hold them."""
+    roles = charter.sign.get(decision, ())
+    return " and ".join(
+        f"{role.replace('_', ' ')} ({', '.join(p.name for p in charter.people if p.role == role) or 'nobody named'})"
+        for role in roles
+    ) or "nobody may take this decision under the charter"  # fmt: skip
+
+
+def summary_lines(evidence: Evidence) -> list[str]:
+    """The pack in a few lines for a terminal."""
+    states = " · ".join(f"{light.name} {light.symbol} {light.word}" for light in lights(evidence.verdicts))
+    lines = [
+        f"{evidence.charter.title}, iteration {evidence.iteration}, stage {evidence.stage.name}",
+        headline(evidence),
+        comparison(evidence),
+        states,
+    ]
+    lines += [f"  {light.symbol} {reason}" for light in lights(evidence.verdicts) for reason in light.reasons]
+    for option in evidence.decisions:
+        next_step = option.consequence if option.available else f"not open: {option.reason}"
+        lines.append(f"{option.decision}: {next_step} Signs: {signers(evidence.charter, option.decision)}.")
+    if evidence.recorded_case:
+        lines.append("Decisions in this case are recorded, not made by people.")
+    lines.append(f"Report {report_digest(manifest(evidence))}")
+    return lines

@@ -1,0 +1,61 @@
+"""Are the rows that a decision rests on the ones the chained events tell of?
+
+Tables are quick to read and quick to edit. A row that no event backs, or that says something else than its event,
+counts for nothing.
+"""
+
+from collections.abc import Sequence
+
+from sqlalchemy import select
+
+from pipeline.ledger import Event, IterationRecord, Reader
+from pipeline.ledger.chain import digest, event_hash
+from pipeline.ledger.store import to_event
+from pipeline.ledger.tables import events
+from pipeline.review.items import Filed
+from pipeline.review.quorum import SignOff
+from pipeline.review.requests import ReviewRequest
+
+
+def unbacked_by_events(
+    reader: Reader,
+    request: ReviewRequest,
+    record: IterationRecord,
+    answers: Sequence[SignOff],
+    items: Sequence[Filed],
+) -> str | None:
+    """The first row that its event does not back, in words, or None when all are backed."""
+    opened = _events(reader, "iteration.opened", record.subject)
+    if digest(record.charter) != record.charter_digest or not any(
+        event.body.get("charter") == record.charter_digest and event.actor == record.started_by for event in opened
+    ):
+        return "the charter or starter kept with the iteration is not the one it was opened with"
+    if not any(_requested(request, event) for event in _events(reader, "review.requested", request.id)):
+        return "no event in the chain backs the request as it stands"
+    signed = {event.seq: event for event in _events(reader, "review.signed", request.id)}
+    for answer in answers:
+        if answer.event not in signed or not _signed(request, answer, signed[answer.event]):
+            return f"no event in the chain backs the sign-off of {answer.person} on this report"
+    said = [content for event in signed.values() for content in event.body.get("feedback", [])]
+    for filed in items:
+        if filed.item.model_dump(mode="json") not in said:
+            return f"no event in the chain backs feedback item {filed.item.id}"
+    return None
+
+
+def _events(reader: Reader, kind: str, subject: str) -> list[Event]:
+    """The events of a kind on a subject whose own hash is sound."""
+    rows = reader.rows(select(events).where(events.c.subject == subject, events.c.kind == kind))
+    return [to_event(row) for row in rows if event_hash(row["previous"], row) == row["hash"]]
+
+
+def _requested(request: ReviewRequest, event: Event) -> bool:
+    blocking = [{"gate": one.gate, "title": one.title, "reason": one.reason} for one in request.blocking]
+    stands = (request.requested_by, request.report_digest, list(request.allowed), blocking)
+    return stands == (event.actor, *(event.body.get(name) for name in ("report", "allowed", "blocking")))
+
+
+def _signed(request: ReviewRequest, answer: SignOff, event: Event) -> bool:
+    stands = (answer.person, answer.role, answer.decision, answer.report_digest, answer.recorded)
+    told = (event.actor, event.role, *(event.body.get(name) for name in ("decision", "report", "recorded")))
+    return stands == told and answer.report_digest == request.report_digest

@@ -1,0 +1,80 @@
+"""What a person who is asked wants to see: the open reviews, who signed, and whose answer is missing."""
+
+from dataclasses import dataclass
+
+from sqlalchemy import select
+
+from pipeline.charter import DecisionName, Person, Role
+from pipeline.errors import Finding, Refused
+from pipeline.ledger import Reader
+from pipeline.ledger.tables import reviews
+from pipeline.review.items import Filed, items_of
+from pipeline.review.quorum import SignOff, asked, out_of_reach
+from pipeline.review.requests import ReviewRequest, charter_of, find_review, iteration_of
+from pipeline.review.signing import signoffs_of
+
+
+@dataclass(frozen=True)
+class ReviewView:
+    """One review with all that belongs to it.
+
+    Attributes:
+        request: the request.
+        title: the project's title.
+        signoffs: the answers so far.
+        missing: people whose answer is awaited, each able to answer for their role; empty once decided.
+        needed: per decision on offer, the roles that must sign it and have not; a role that signed something else
+            stays in the list, for it bars that decision.
+        out_of_reach: decisions nobody can take on this run, with the roles only its starter, or nobody, holds.
+        items: the feedback items that came with the answers.
+    """
+
+    request: ReviewRequest
+    title: str
+    signoffs: tuple[SignOff, ...]
+    missing: tuple[Person, ...]
+    needed: dict[DecisionName, tuple[Role, ...]]
+    out_of_reach: dict[DecisionName, tuple[Role, ...]]
+    items: tuple[Filed, ...]
+
+
+def open_reviews(reader: Reader, project: str | None = None) -> tuple[ReviewView, ...]:
+    """The reviews that wait for answers, the one due first at the top."""
+    query = select(reviews.c.id).where(reviews.c.state == "open").order_by(reviews.c.due_at, reviews.c.id)
+    if project is not None:
+        query = query.where(reviews.c.project == project)
+    return tuple(show_review(reader, row["id"]) for row in reader.rows(query))
+
+
+def show_review(reader: Reader, review_id: str) -> ReviewView:
+    """One review.
+
+    Raises:
+        Refused: there is no such review.
+    """
+    request = find_review(reader, review_id)
+    if request is None:
+        finding = Finding(review_id, "there is no such review", "see the open ones with `landed review list`")
+        raise Refused("No such review", [finding])
+    charter = charter_of(iteration_of(reader, request))
+    answers = signoffs_of(reader, review_id)
+    waiting = asked(charter, request.requested_by) - {answer.role for answer in answers}
+    is_open = request.state == "open"
+    signed = {(answer.role, answer.decision) for answer in answers}
+    return ReviewView(
+        request=request,
+        title=charter.title,
+        signoffs=answers,
+        missing=tuple(
+            person
+            for person in charter.people
+            if is_open and person.role in waiting and person.id != request.requested_by
+        ),
+        needed={
+            decision: tuple(role for role in charter.sign.get(decision, ()) if (role, decision) not in signed)
+            for decision in request.allowed
+            if request.on_offer(decision)
+        },
+        out_of_reach=out_of_reach(charter, request.requested_by),
+        items=items_of(reader, request.project, review_id),
+    )

@@ -1,0 +1,88 @@
+"""The quorum: when do sign-offs make a decision. Pure.
+
+A decision is taken when every role the charter requires for it has signed it. A person answers once and a role
+answers once; what comes after the first answer does not count. When everybody who may still answer has answered
+and nothing has its quorum, the outcome is ``hold``: the default is never approval.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from pipeline.charter import Charter, DecisionName, Role
+
+
+@dataclass(frozen=True)
+class SignOff:
+    """One person's answer in one role, bound to the hash of the report it answers.
+
+    Attributes:
+        person, role: who.
+        decision: what they want.
+        comment: why.
+        report_digest: the report they read.
+        recorded: whether it is a recorded answer that stands in for a person.
+        at: UTC, ISO 8601.
+        event: seq of its event in the ledger; 0 before it is written.
+    """
+
+    person: str
+    role: Role
+    decision: DecisionName
+    comment: str
+    report_digest: str
+    recorded: bool
+    at: str
+    event: int
+
+
+def asked(charter: Charter, started_by: str) -> frozenset[Role]:
+    """The roles that may answer: required for some decision, and held by somebody who did not start the run."""
+    required = {role for roles in charter.sign.values() for role in roles}
+    held = {person.role for person in charter.people if person.id != started_by}
+    return frozenset(required & held)
+
+
+def out_of_reach(charter: Charter, started_by: str) -> dict[DecisionName, tuple[Role, ...]]:
+    """Decisions nobody can take on this run, with the roles that no one but its starter (or no one at all) holds."""
+    roles = asked(charter, started_by)
+    missing = {
+        decision: tuple(role for role in needed if role not in roles) for decision, needed in charter.sign.items()
+    }
+    return {decision: needed for decision, needed in missing.items() if needed}
+
+
+def counted(charter: Charter, signoffs: Iterable[SignOff], started_by: str) -> tuple[SignOff, ...]:
+    """The sign-offs that count, in order: by a person of the charter, in that person's role, once a person and role."""
+    roles = asked(charter, started_by)
+    persons: set[str] = set()
+    answered: set[Role] = set()
+    kept: list[SignOff] = []
+    for signoff in signoffs:
+        person = charter.person(signoff.person)
+        known = person is not None and person.role == signoff.role and person.id != started_by
+        if known and signoff.role in roles and signoff.person not in persons and signoff.role not in answered:
+            persons.add(signoff.person)
+            answered.add(signoff.role)
+            kept.append(signoff)
+    return tuple(kept)
+
+
+def outcome(charter: Charter, signoffs: Iterable[SignOff], started_by: str = "") -> DecisionName | None:
+    """The decision the sign-offs make, or None while the review is open.
+
+    A further sign-off never undoes a decision: the first quorum that was complete counts.
+
+    Args:
+        charter: says which roles must sign which decision.
+        signoffs: in the order they were given.
+        started_by: who started the run; this person's answer does not count.
+    """
+    signed: dict[DecisionName, set[Role]] = {}
+    answered: set[Role] = set()
+    for signoff in counted(charter, signoffs, started_by):
+        answered.add(signoff.role)
+        signed.setdefault(signoff.decision, set()).add(signoff.role)
+        needed = charter.sign.get(signoff.decision, ())
+        if needed and signed[signoff.decision] >= set(needed):
+            return signoff.decision
+    return "hold" if answered and answered >= asked(charter, started_by) else None

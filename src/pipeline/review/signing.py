@@ -1,0 +1,167 @@
+"""Signing: one person's answer to a review. Each refusal has a clear message and is an event itself."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+
+from sqlalchemy import select
+
+from pipeline.charter import DecisionName, Role
+from pipeline.errors import Finding, Refused
+from pipeline.ledger import Ledger, Reader, Transaction, apply_key, enqueue, transition
+from pipeline.ledger.tables import signoffs
+from pipeline.review.items import FeedbackItem, file_item, items_of
+from pipeline.review.quorum import SignOff, asked, outcome
+from pipeline.review.requests import ReviewRequest, charter_of, decide_once, find_review, iteration_of
+from pipeline.review.rules import Answer, Attempt, check
+
+
+@dataclass(frozen=True)
+class SignOutcome:
+    """What a sign-off did.
+
+    Attributes:
+        review: the request, as it is now.
+        signoff: the answer as recorded.
+        decision: the decision it completed, or None while the review stays open.
+        waiting: roles that have not answered; empty once decided.
+    """
+
+    review: ReviewRequest
+    signoff: SignOff
+    decision: DecisionName | None
+    waiting: tuple[Role, ...]
+
+
+def sign(
+    ledger: Ledger,
+    review_id: str,
+    person_id: str,
+    decision: str,
+    comment: str,
+    report_digest: str,
+    feedback: Sequence[FeedbackItem] = (),
+    *,
+    recorded: bool = False,
+) -> SignOutcome:
+    """Answer a review.
+
+    When the answer completes the quorum, the decision, the iteration's move to ``decided`` and the intent to apply
+    it commit in the same transaction.
+
+    Args:
+        ledger: the ledger.
+        review_id: the request's id.
+        person_id: identity of the signer, a person of the charter.
+        decision: one of the decisions on offer.
+        comment: why; never empty.
+        report_digest: hash of the report the signer read, or its first 12 digits or more.
+        feedback: items the signer brings. The signer vouches for them; the author of each may be any person of the
+            charter, under that person's role.
+        recorded: whether this is a recorded answer standing in for a person; it is labelled so for good.
+
+    Raises:
+        Refused: the rules do not allow it; the attempt is recorded as ``review.refused``.
+        LedgerError: the ledger cannot be written.
+    """
+    with ledger.transaction() as tx:
+        attempt = _attempt(tx, review_id, person_id, decision, comment, report_digest, tuple(feedback))
+        answer = check(attempt)
+        if isinstance(answer, Finding):
+            raise _refuse(tx, attempt, answer, recorded=recorded)
+        return _accept(tx, attempt, answer, recorded=recorded)
+
+
+def signoffs_of(reader: Reader, review_id: str) -> tuple[SignOff, ...]:
+    """The answers to a review, in the order they were given."""
+    rows = reader.rows(select(signoffs).where(signoffs.c.review == review_id).order_by(signoffs.c.event))
+    return tuple(SignOff(**{name: row[name] for name in SignOff.__dataclass_fields__}) for row in rows)
+
+
+def _attempt(
+    tx: Transaction, review_id: str, person_id: str, decision: str, comment: str, digest: str,
+    feedback: tuple[FeedbackItem, ...],
+) -> Attempt:  # fmt: skip
+    request = find_review(tx, review_id)
+    if request is None:
+        finding = Finding(review_id, "there is no such review", "see the open ones with `landed review list`")
+        body = {"decision": decision, "finding": asdict(finding)}
+        tx.note_refusal("review.refused", "", review_id, person_id, "", body)
+        raise Refused(f"{person_id} cannot sign", [finding])
+    record = iteration_of(tx, request)
+    return Attempt(
+        request=request,
+        charter=charter_of(record),
+        running=record.state != "awaiting_review",
+        person=person_id,
+        decision=decision,
+        comment=comment.strip(),
+        report_digest=digest.strip().lower(),
+        feedback=feedback,
+        earlier=signoffs_of(tx, review_id),
+        known_items=frozenset(filed.item.id for filed in items_of(tx, request.project)),
+    )
+
+
+def _refuse(tx: Transaction, attempt: Attempt, finding: Finding, *, recorded: bool) -> Refused:
+    body = {
+        "decision": attempt.decision,
+        "report": attempt.report_digest,
+        "recorded": recorded,
+        "finding": asdict(finding),
+    }
+    request, person = attempt.request, attempt.charter.person(attempt.person)
+    tx.note_refusal("review.refused", request.project, request.id, attempt.person, person.role if person else "", body)
+    return Refused(f"{attempt.person} cannot sign {attempt.decision} on {request.id}", [finding])
+
+
+def _accept(tx: Transaction, attempt: Attempt, answer: Answer, *, recorded: bool) -> SignOutcome:
+    request = attempt.request
+    body = {
+        "decision": answer.decision,
+        "comment": attempt.comment,
+        "report": request.report_digest,
+        "recorded": recorded,
+        "feedback": [item.model_dump(mode="json") for item in attempt.feedback],
+    }
+    event = tx.append("review.signed", request.project, request.id, attempt.person, answer.role, body)
+    signoff = SignOff(
+        person=attempt.person,
+        role=answer.role,
+        decision=answer.decision,
+        comment=attempt.comment,
+        report_digest=request.report_digest,
+        recorded=recorded,
+        at=event.at,
+        event=event.seq,
+    )
+    tx.execute(signoffs.insert().values(review=request.id, **asdict(signoff)))
+    for place, item in enumerate(attempt.feedback):
+        file_item(
+            tx, item, project=request.project, review=request.id, signed_by=attempt.person, event=event.seq, place=place
+        )
+    everybody = (*attempt.earlier, signoff)
+    taken = outcome(attempt.charter, everybody, request.requested_by)
+    if taken is not None:
+        _decide(tx, request, taken, everybody)
+    answered = {other.role for other in everybody}
+    waiting = () if taken else tuple(sorted(asked(attempt.charter, request.requested_by) - answered))
+    return SignOutcome(find_review(tx, request.id) or request, signoff, taken, waiting)
+
+
+def _decide(tx: Transaction, request: ReviewRequest, decision: DecisionName, answers: Sequence[SignOff]) -> None:
+    if not decide_once(tx, request, decision):
+        finding = Finding(request.id, "it was decided in the meantime", "see `landed review show`")
+        raise Refused("This review is closed", [finding])
+    body = {
+        "decision": decision,
+        "report": request.report_digest,
+        "recorded": any(answer.recorded for answer in answers),
+        "signed": [{"person": a.person, "role": a.role, "decision": a.decision, "event": a.event} for a in answers],
+    }
+    last = answers[-1]
+    tx.append("review.decided", request.project, request.id, last.person, last.role, body)
+    record = iteration_of(tx, request)
+    details = {"review": request.id, "decision": decision}
+    transition(tx, record, "decided", actor=last.person, role=last.role, details=details)
+    payload = {"review": request.id, "decision": decision}
+    enqueue(tx, apply_key(request.id), "apply", request.project, payload)
