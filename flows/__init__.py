@@ -1,0 +1,1 @@
+"""The flows: the only room that imports Prefect."""

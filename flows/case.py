@@ -1,0 +1,67 @@
+"""A shipped case from start to end, with recorded decisions in the place of people's."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from flows.dispatch import drain
+from flows.opening import open_by_hand
+from pipeline.charter import Charter
+from pipeline.errors import CharterError, Finding
+from pipeline.ledger import IterationRecord, Ledger, all_iterations, project_end
+from pipeline.review.listing import open_reviews
+from pipeline.review.recorded import RecordedAnswers, answer_recorded
+from pipeline.review.requests import ReviewRequest, reviews_of
+from pipeline.review.signing import signoffs_of
+
+
+@dataclass(frozen=True)
+class CaseRow:
+    """One iteration of a case, with the decision on it, and whether recorded answers stood in for people."""
+
+    record: IterationRecord
+    review: ReviewRequest | None
+    recorded: bool
+
+
+def play_case(
+    ledger: Ledger, charter: Charter, location: Path, answers: RecordedAnswers, started_by: str
+) -> tuple[CaseRow, ...]:
+    """Run iterations and give the recorded answers until none is left or the project ends.
+
+    A case that was stopped half-way carries on; one that is finished shows what it did.
+
+    Raises:
+        CharterError: the recorded answers are for another project.
+    """
+    if answers.project != charter.project:
+        finding = Finding(
+            "project", f"{answers.project}, the charter's is {charter.project}", "use this project's file"
+        )
+        raise CharterError("The recorded decisions are for another project", [finding])
+    if project_end(ledger, charter.project) is None:
+        open_by_hand(ledger, charter, location, started_by)
+        drain(ledger, charter.project)
+        while _answer(ledger, charter.project, answers):
+            drain(ledger, charter.project)
+    return case_rows(ledger, charter.project)
+
+
+def case_rows(ledger: Ledger, project: str) -> tuple[CaseRow, ...]:
+    """Every iteration that has figures, in order, with its newest review."""
+    rows = []
+    for record in all_iterations(ledger, project):
+        reviews = reviews_of(ledger, record)
+        review = reviews[-1] if reviews else None
+        if record.result is not None:
+            recorded = review is not None and any(one.recorded for one in signoffs_of(ledger, review.id))
+            rows.append(CaseRow(record, review, recorded))
+    return tuple(rows)
+
+
+def _answer(ledger: Ledger, project: str, answers: RecordedAnswers) -> bool:
+    """Give the recorded answers to the open review; False when there is none, or none is recorded for it."""
+    return any(
+        outcome.decision is not None
+        for view in open_reviews(ledger, project)
+        for outcome in answer_recorded(ledger, view.request, answers)
+    )

@@ -1,0 +1,53 @@
+"""Delivering what the ledger's outbox holds, in this process: a decision to apply, an iteration to run.
+
+An intent stays pending until its effect stands in the ledger, so a delivery that was killed is simply made again.
+"""
+
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any
+
+from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
+
+from flows.feedback import feedback_approval
+from flows.iteration import iteration
+from pipeline.ledger import Intent, Ledger, pending
+
+
+def drain(ledger: Ledger, project: str, *, run_iterations: bool = True) -> int:
+    """Deliver a project's pending intents, and those they lead to, until none is left.
+
+    Args:
+        ledger: the record.
+        project: whose intents.
+        run_iterations: False delivers decisions only and leaves opened iterations to whoever runs next.
+
+    Returns:
+        How many were delivered.
+    """
+    delivered = 0
+    while due := [intent for intent in pending(ledger, project) if run_iterations or intent.kind != "open"]:
+        deliver(due[0])
+        delivered += 1
+    return delivered
+
+
+def deliver(intent: Intent) -> None:
+    """Run the flow an intent asks for."""
+    if intent.kind == "open":
+        payload = intent.payload
+        run_iteration(intent.project, int(payload["number"]), str(payload["stage"]), Path(str(payload["location"])))
+    else:
+        with _unwatched():
+            feedback_approval(review=str(intent.payload["review"]))
+
+
+def run_iteration(project: str, number: int, stage: str, location: Path) -> None:
+    """Run an opened iteration in this process; see :func:`flows.iteration.iteration`."""
+    with _unwatched():
+        iteration(project, number, stage, location)
+
+
+def _unwatched() -> AbstractContextManager[Any]:
+    """No heartbeats: they are for a server that watches workers, and joining their thread costs a second a flow."""
+    return temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None})

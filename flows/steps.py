@@ -1,0 +1,224 @@
+"""The steps of an iteration: each hands one frozen value on, and finds what it finished before in the ledger."""
+
+from collections.abc import Callable
+from datetime import date
+from typing import Any, TypeVar
+
+import pandas as pd
+from prefect import task
+from prefect.cache_policies import NO_CACHE
+
+from flows.handed import Candidates, Judgement, Played
+from flows.options import allowed_decisions
+from flows.packs import assemble, earlier_points, result_of
+from flows.tracks import track_candidates, track_evidence
+from flows.training import measured_candidate, trained_candidates
+from flows.workbench import Workbench
+from pipeline.compliance.controls import ControlInputs, judge_controls
+from pipeline.compliance.personal import sampled
+from pipeline.datasets import catalog
+from pipeline.datasets.assessment import assess
+from pipeline.datasets.contracts import apply_contracts
+from pipeline.datasets.dataset import Assessment, Dataset
+from pipeline.errors import DataError, Finding
+from pipeline.evaluation import drift, gates, kpis
+from pipeline.evaluation.outcomes import Effect
+from pipeline.ledger import all_iterations, get_iteration, mark_done, open_key, recall, record_report, remember
+from pipeline.problems.base import Arm
+from pipeline.reporting.pack import WrittenReport, write
+from pipeline.review.items import record_effect
+from pipeline.review.requests import ReviewRequest, request_review
+
+Step = TypeVar("Step", bound=Callable[..., Any])
+
+#: Rows of each side that Evidently reads; scores that gates rest on are taken over all rows.
+DRIFT_ROWS = 10_000
+
+
+def step(function: Step) -> Step:
+    """A Prefect task without a cache: the ledger knows what is finished, and values are handed on as they are."""
+    return task(cache_policy=NO_CACHE, persist_result=False)(function)  # type: ignore[return-value]
+
+
+@step
+def load_data(bench: Workbench) -> Dataset:
+    """Load the source, refuse what breaks the contract, and keep the rest under its content hash."""
+    known = recall(bench.ledger, f"dataset:{bench.attempt}")
+    if known is not None:
+        bench.progress.say(f"  [dim]data {known['digest'][:12]} is loaded already[/]")
+        return catalog.load(bench.settings.datasets, known["digest"])
+    with bench.step("load and check data"):
+        raw = bench.problem.load(bench.charter, bench.location)
+        clean, quarantine = apply_contracts(raw, bench.problem.contracts(bench.charter, raw))
+        dataset = Dataset(clean, catalog.digest(clean), bench.problem.cutoff(clean), quarantine)
+        catalog.store(dataset, bench.settings.datasets)
+    refused = sum(quarantine.refused.values())
+    bench.progress.say(f"  data to {dataset.cutoff}: {sum(quarantine.kept.values()):,} rows kept, {refused:,} refused")
+    return dataset
+
+
+@step
+def assess_data(bench: Workbench, dataset: Dataset) -> Assessment:
+    """Judge whether the data is good and enough, and measure the baseline the charter names.
+
+    Raises:
+        DataError: a blocking verdict failed; nothing is trained on such data.
+        CharterError: the target lies on the wrong side of the measured baseline.
+    """
+    with bench.step("assess data"):
+        previous = previous_dataset(bench)
+        facts = bench.problem.facts(bench.charter, dataset, previous)
+        assessment = assess(facts, bench.charter, dataset.quarantine)
+        if not assessment.sufficient:
+            findings = [
+                Finding(verdict.gate, verdict.reason, "deliver better data, or change the charter's data section")
+                for verdict in assessment.verdicts
+                if verdict.blocks
+            ]
+            raise DataError("The data is not good enough to train on", findings)
+        units = bench.problem.units(bench.charter, dataset, bench.stage)
+        gates.check_target(bench.charter, bench.problem.measured_baseline(bench.charter, dataset, units))
+    with bench.ledger.transaction() as tx:
+        value = {"digest": dataset.digest, "location": str(bench.location)}
+        remember(tx, f"dataset:{bench.attempt}", "dataset", value, project=bench.charter.project)
+    return assessment
+
+
+def previous_dataset(bench: Workbench) -> Dataset | None:
+    """The dataset of the iteration opened before this one, to see drift against."""
+    records = all_iterations(bench.ledger, bench.charter.project)
+    place = [record.subject for record in records].index(bench.record.subject)
+    digest = records[place - 1].result and records[place - 1].result.get("dataset") if place else None  # type: ignore[union-attr]
+    return catalog.load(bench.settings.datasets, digest) if digest else None
+
+
+@step
+def make_candidates(bench: Workbench, dataset: Dataset) -> Candidates:
+    """Train and choose, or take the released model where a stage is measured."""
+    with bench.step("train and backtest"):
+        measured = bench.record.kind == "measure"
+        candidates = measured_candidate(bench) if measured else trained_candidates(bench, dataset)
+    with bench.step("track in MLflow"):
+        return track_candidates(bench, dataset, candidates)
+
+
+@step
+def play_arms(bench: Workbench, dataset: Dataset, candidates: Candidates) -> Played:
+    """Play the challenger, every baseline and every "without this feedback item" on the same units and periods."""
+    units = bench.problem.units(bench.charter, dataset, bench.stage)
+    challenger = Arm(candidates.challenger, bench.charter, candidates.chosen)
+    others = [
+        Arm(name, bench.charter, model) for name, model in candidates.trained.items() if name != candidates.challenger
+    ]
+    baselines = [Arm(f"baseline:{name}", bench.charter, baseline=name) for name in bench.problem.baselines()]
+    arms = (challenger, *others, *baselines, *candidates.variants.values())
+    with bench.ledger.transaction() as tx:
+        # Whoever follows the model in a trial stands in the record before anything is played.
+        body = {"treated": challenger.name, "model": candidates.chosen.digest, "units": list(units)}
+        tx.append("trial.begun", bench.charter.project, bench.record.subject, bench.record.started_by, "", body)
+    with bench.step("play the decisions"):
+        outcomes = bench.problem.play(
+            bench.charter,
+            dataset,
+            bench.location,
+            arms,
+            treated=challenger.name,
+            units=units,
+            periods=bench.stage.periods,
+            key=bench.attempt.replace(":", "-"),
+            progress=bench.progress,
+        )
+    return Played(bench.charter, units, outcomes, tuple(arm.name for arm in arms))
+
+
+@step
+def judge_outcomes(
+    bench: Workbench, dataset: Dataset, assessment: Assessment, candidates: Candidates, played: Played
+) -> Judgement:
+    """KPIs with intervals, the effect of each feedback item, drift, and every verdict."""
+    charter, definitions = bench.charter, bench.problem.kpis()
+    with bench.step("evaluate"):
+        evaluation = kpis.evaluate(
+            charter, definitions, played.outcomes, candidates.challenger, bench.baseline_arm, charter.seed
+        )
+        arms = kpis.summary(played.outcomes, definitions, charter.seed)
+        goal = definitions[charter.kpi.name]
+        effects = tuple(
+            kpis.effect(item, goal, played.outcomes, candidates.challenger, arm.name, charter.seed)
+            for item, arm in candidates.variants.items()
+        )
+        verdicts = (
+            *assessment.verdicts,
+            *gates.judge(
+                charter,
+                bench.stage,
+                evaluation,
+                iteration=bench.record.number,
+                today=date.today(),
+                previous=tuple(point.value for point in earlier_points(bench) if point.stage == bench.stage.name),
+            ),
+            *judge_controls(_control_inputs(bench, dataset, assessment, candidates, arms)),
+        )
+    _keep_effects(bench, effects)
+    with bench.step("drift report"):
+        current, reference = bench.problem.drift_frames(charter, dataset, previous_dataset(bench), DRIFT_ROWS)
+        shown = drift.report(current, reference, evaluation, charter, bench.report_folder)
+    return Judgement(evaluation, arms, effects, verdicts, shown)
+
+
+def _control_inputs(
+    bench: Workbench, dataset: Dataset, assessment: Assessment, candidates: Candidates, arms: pd.DataFrame
+) -> ControlInputs:
+    charter = bench.charter
+    goal = arms[arms["kpi"] == charter.kpi.name].set_index("arm")["value"]
+    return ControlInputs(
+        charter=charter,
+        model=float(goal[candidates.challenger]),
+        baselines={str(arm): float(value) for arm, value in goal.items() if str(arm).startswith("baseline:")},
+        assessment=assessment.verdicts,
+        model_directory=candidates.chosen.directory,
+        samples=sampled(dataset.tables, charter.seed),
+    )
+
+
+def _keep_effects(bench: Workbench, effects: tuple[Effect, ...]) -> None:
+    with bench.ledger.transaction() as tx:
+        for one in effects:
+            triples = {"with": one.with_item, "without": one.without_item, "difference": one.difference}
+            figures = {name: [at.value, at.low, at.high] for name, at in triples.items()}
+            record_effect(
+                tx, bench.charter.project, one.item, {"kpi": one.kpi, **figures}, actor=bench.record.started_by
+            )
+
+
+@step
+def write_evidence(
+    bench: Workbench,
+    dataset: Dataset,
+    assessment: Assessment,
+    candidates: Candidates,
+    played: Played,
+    judgement: Judgement,
+) -> WrittenReport:
+    """Write the evidence pack, note its hash in the ledger and in MLflow."""
+    with bench.step("write report"):
+        evidence = assemble(bench, dataset, assessment, candidates, played, judgement)
+        report = write(evidence, bench.report_folder, judgement.drift.files if judgement.drift else ())
+    with bench.ledger.transaction() as tx:
+        record_report(tx, bench.record, report.digest, result_of(bench, dataset, candidates, judgement, report))
+    with bench.step("track in MLflow"):
+        track_evidence(bench, dataset, candidates, judgement, report)
+    bench.progress.say(f"  evidence {report.digest[:12]} in {report.html}")
+    return report
+
+
+@step
+def request_signatures(bench: Workbench, judgement: Judgement) -> ReviewRequest:
+    """Ask people; from here on the ledger waits, not this process."""
+    with bench.ledger.transaction() as tx:
+        record = get_iteration(tx, bench.record.project, bench.record.number, bench.record.stage)
+        review = request_review(
+            tx, record, verdicts=judgement.verdicts, allowed=allowed_decisions(bench.charter, record)
+        )
+        mark_done(tx, open_key(record.project, record.number, record.stage))
+    return review

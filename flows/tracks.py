@@ -1,0 +1,127 @@
+"""What an iteration leaves in MLflow: one parent run, a child run per candidate, figures, evidence, aliases, tags."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from flows.handed import Candidates, Judgement
+from flows.workbench import Workbench
+from pipeline.charter import Charter
+from pipeline.datasets.dataset import Dataset
+from pipeline.ledger import record_run
+from pipeline.models.records import CandidateRecord, DatasetRecord, IterationRecord
+from pipeline.models.tracking import Tracking
+from pipeline.problems.base import TrainedCandidate
+from pipeline.provenance import code_version
+from pipeline.reporting.pack import WrittenReport
+from pipeline.review.quorum import SignOff
+from pipeline.review.requests import ReviewRequest
+from pipeline.rollout.ladder import Release
+from pipeline.settings import Settings
+
+
+def track_candidates(bench: Workbench, dataset: Dataset, candidates: Candidates) -> Candidates:
+    """Open or resume the iteration's run, log what was trained, register the challenger."""
+    run = bench.tracking.open(_parent(bench, dataset))
+    with bench.ledger.transaction() as tx:
+        record_run(tx, bench.record, run)
+    if bench.record.kind == "measure":
+        return candidates
+    children = {
+        name: bench.tracking.log_candidate(run, _child(bench.charter, candidates.keys[name], candidate))
+        for name, candidate in candidates.trained.items()
+    }
+    tags = {
+        "landed.charter": bench.charter.digest,
+        "landed.data": dataset.digest,
+        "landed.iteration": bench.record.subject,
+    }
+    version = bench.tracking.register(bench.charter.project, children[candidates.challenger], "challenger", tags)
+    return replace(candidates, version=version)
+
+
+def track_evidence(
+    bench: Workbench, dataset: Dataset, candidates: Candidates, judgement: Judgement, report: WrittenReport
+) -> None:
+    """Log the figures in one batch, attach the evidence pack, tag what an auditor asks for, close the run."""
+    run = bench.tracking.open(_parent(bench, dataset))
+    metrics: dict[str, float] = {}
+    for result in judgement.evaluation.kpis:
+        metrics |= {
+            result.kpi.name: result.value.value,
+            f"{result.kpi.name}.low": result.value.low,
+            f"{result.kpi.name}.high": result.value.high,
+            f"{result.kpi.name}.baseline": result.baseline.value,
+            f"{result.kpi.name}.difference": result.difference.value,
+        }
+    metrics |= {f"seconds.{name.replace(' ', '_')}": value for name, value in bench.seconds.items()}
+    tags = {
+        "landed.report": report.digest,
+        "landed.challenger": candidates.challenger,
+        "landed.model_version": candidates.version,
+        "landed.model": candidates.chosen.digest,
+        "landed.verdict": "fail" if any(verdict.blocks for verdict in judgement.verdicts) else "pass",
+        "landed.decision": "awaiting",
+    }
+    bench.tracking.record(run, metrics=metrics, parameters=_parameters(bench.charter), tags=tags)
+    bench.tracking.attach(run, {"evidence": bench.report_folder})
+    bench.tracking.finish(run)
+
+
+def track_decision(settings: Settings, run: str, request: ReviewRequest, signoffs: Sequence[SignOff]) -> None:
+    """Tag a run with what people decided, and who they were."""
+    reviewers = ", ".join(f"{signoff.person} ({signoff.role})" for signoff in signoffs)
+    tags = {
+        "landed.decision": str(request.decision),
+        "landed.reviewers": reviewers,
+        "landed.review": request.id,
+        "landed.recorded": str(any(signoff.recorded for signoff in signoffs)).lower(),
+    }
+    Tracking(settings.mlflow).record(run, tags=tags)
+
+
+def point_champion(settings: Settings, project: str, release: Release | None) -> None:
+    """Let the registry's alias ``champion`` follow the ledger's release; the ledger leads, the registry shows."""
+    tracking = Tracking(settings.mlflow)
+    if release is None:
+        tracking.retire(project, "champion")
+    else:
+        tracking.point(project, "champion", release.model_version)
+
+
+def _parent(bench: Workbench, dataset: Dataset) -> IterationRecord:
+    record = bench.record
+    rows = {name: len(table) for name, table in dataset.tables.items()}
+    described = DatasetRecord(bench.charter.data.source, dataset.digest, bench.location.name, rows)
+    return IterationRecord(
+        project=record.project,
+        number=record.number,
+        stage=record.stage,
+        charter=record.charter_digest,
+        code=code_version(),
+        dataset=described,
+        started_by=record.started_by,
+    )
+
+
+def _child(charter: Charter, key: str, candidate: TrainedCandidate) -> CandidateRecord:
+    return CandidateRecord(
+        name=candidate.spec.name,
+        key=key,
+        directory=candidate.directory,
+        parameters=candidate.parameters,
+        metrics={**candidate.metrics, "training_seconds": candidate.seconds},
+        backtest=candidate.backtest.frame,
+        tags={"landed.charter": charter.digest},
+    )
+
+
+def _parameters(charter: Charter) -> dict[str, str | int | float | bool]:
+    policy = {f"policy.{name}": value for name, value in charter.policy.parameters.items()}
+    return {
+        "policy": charter.policy.name,
+        **policy,
+        "train_on": charter.model.train_on,
+        "candidates": ", ".join(candidate.name for candidate in charter.model.candidates),
+        "target": charter.kpi.target,
+        "seed": charter.seed,
+    }

@@ -1,0 +1,108 @@
+"""What a flow works with: stores, problem, charter and the record of one iteration, opened and closed in one place."""
+
+import json
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from pipeline.charter import Charter, Stage
+from pipeline.charter.reading import charter_from_canonical
+from pipeline.errors import LandedError
+from pipeline.ledger import IterationRecord, Ledger, get_iteration, transition
+from pipeline.models.tracking import Tracking
+from pipeline.problems.base import Problem
+from pipeline.problems.registry import find
+from pipeline.progress import Reporter, reporter
+from pipeline.review.requests import reviews_of
+from pipeline.settings import Settings
+
+
+@dataclass(frozen=True)
+class Workbench:
+    """Everything one iteration needs that is not handed from step to step.
+
+    Attributes:
+        settings: of this installation.
+        ledger: the record.
+        tracking: MLflow.
+        problem: the charter's domain.
+        record: the iteration as the ledger holds it.
+        charter: the charter it runs under.
+        location: where the source's data lies.
+        attempt: key of this attempt; a person may have an iteration done again, which lapses its report.
+        seconds: wall time per step, filled in as the steps finish.
+    """
+
+    settings: Settings
+    ledger: Ledger
+    tracking: Tracking
+    problem: Problem
+    record: IterationRecord
+    charter: Charter
+    location: Path
+    attempt: str
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def stage(self) -> Stage:
+        """The rung this iteration stands on."""
+        return self.charter.stage(self.record.stage)
+
+    @property
+    def report_folder(self) -> Path:
+        """Where this iteration's evidence pack goes."""
+        record = self.record
+        return self.settings.report_folder(record.project, record.number, record.stage, record.kind)
+
+    @property
+    def baseline_arm(self) -> str:
+        """Name of the arm that plays the charter's baseline."""
+        return f"baseline:{self.charter.kpi.baseline.policy}"
+
+    @property
+    def progress(self) -> Reporter:
+        """Where long steps show how far they are."""
+        return reporter()
+
+    @contextmanager
+    def step(self, name: str) -> Iterator[None]:
+        """Measure a step."""
+        started = time.perf_counter()
+        yield
+        self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - started
+
+
+@contextmanager
+def workbench(project: str, number: int, stage: str, location: Path) -> Iterator[Workbench]:
+    """Take up an iteration: it is ``running`` inside, and ``failed`` with its reason if one of our errors leaves.
+
+    An interruption leaves it ``running``: whoever takes it up again finds the finished steps in the ledger.
+    """
+    settings = Settings()
+    with Ledger(settings.ledger) as ledger:
+        with ledger.transaction() as tx:
+            record = get_iteration(tx, project, number, stage)
+            record = transition(tx, record, "running", actor=record.started_by)
+        charter = charter_from_canonical(json.loads(record.charter))
+        tracking = Tracking(settings.mlflow)
+        try:
+            yield Workbench(
+                settings, ledger, tracking, find(charter.problem), record, charter, location, _attempt(ledger, record)
+            )
+        except LandedError as error:
+            with ledger.transaction() as tx:
+                transition(tx, record, "failed", actor=record.started_by, details={"reason": str(error)})
+            raise
+
+
+def heading(bench: Workbench) -> str:
+    """What is run and why, in one line."""
+    record = bench.record
+    return f"[bold]Iteration {record.number}, {record.stage}[/]  {record.why['sentence']}"
+
+
+def _attempt(ledger: Ledger, record: IterationRecord) -> str:
+    """The same for every take-up of a killed run, another one once a review was requested and it is done again."""
+    return f"{record.project}:{record.number}:{record.stage}:{len(reviews_of(ledger, record)) + 1}"

@@ -1,0 +1,48 @@
+"""The application object: one place that turns our errors into a message and an exit code."""
+
+from typing import Any
+
+import typer
+from typer.core import TyperGroup
+
+from pipeline.errors import LandedError
+
+INTERRUPTED = 130
+
+
+class Commands(TyperGroup):
+    """The command group: no traceback for what a person can mend."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command; print our own errors as place, finding and remedy."""
+        try:
+            return super().invoke(ctx)
+        except LandedError as error:
+            show_error(error)
+            raise typer.Exit(error.exit_code) from error
+        except KeyboardInterrupt as error:
+            typer.echo("\nStopped. What was finished is kept: the same command carries on from there.", err=True)
+            raise typer.Exit(INTERRUPTED) from error
+
+
+def show_error(error: LandedError) -> None:
+    """Print an error's headline and its findings to standard error."""
+    typer.secho(f"✗ {error.headline}", err=True, bold=True, fg="red")
+    for finding in error.findings:
+        typer.secho(f"  {finding.place}", err=True, bold=True)
+        typer.echo(f"    {finding.found}", err=True)
+        typer.secho(f"    → {finding.remedy}", err=True, fg="cyan")
+
+
+app = typer.Typer(
+    cls=Commands,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    help="Take an AI project from pilot to scale: charter, evidence, sign-off, rollout.",
+    epilog="Exit codes: 0 done · 2 charter or usage · 3 data · 4 refused · 5 ledger · 6 model · 130 stopped.",
+)
+
+
+@app.callback()
+def _landed() -> None:
+    """Take an AI project from pilot to scale: charter, evidence, sign-off, rollout."""

@@ -1,0 +1,74 @@
+"""``landed review``: what waits for people, what they are asked, and their answer."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pipeline.cli.app import app
+
+review = typer.Typer(no_args_is_help=True, help="What waits for people: list, show, sign.")
+app.add_typer(review, name="review")
+
+ReviewId = Annotated[str, typer.Argument(help="the review's id, as `landed review list` shows it", show_default=False)]
+
+
+@review.command(name="list")
+def list_reviews(
+    project: Annotated[str | None, typer.Option(help="only this project's")] = None,
+) -> None:
+    """Show the reviews that wait for answers, the one due first at the top."""
+    from pipeline.cli.screens import show_reviews
+    from pipeline.ledger import Ledger
+    from pipeline.review.listing import open_reviews
+    from pipeline.settings import Settings
+
+    with Ledger(Settings().ledger) as ledger:
+        show_reviews(open_reviews(ledger, project))
+
+
+@review.command()
+def show(review_id: ReviewId) -> None:
+    """Show one review: the figures, who signed, who is missing, and how to sign."""
+    from pipeline.cli.screens import show_review as draw
+    from pipeline.ledger import Ledger
+    from pipeline.review.listing import show_review
+    from pipeline.review.requests import iteration_of
+    from pipeline.settings import Settings
+
+    with Ledger(Settings().ledger) as ledger:
+        view = show_review(ledger, review_id)
+        draw(view, iteration_of(ledger, view.request))
+
+
+@review.command()
+def sign(
+    review_id: ReviewId,
+    decision: Annotated[str, typer.Option(help="advance, iterate, hold, roll_back or stop", show_default=False)],
+    comment: Annotated[str, typer.Option(help="why; kept with the signature", show_default=False)],
+    report: Annotated[str, typer.Option(help="hash of the report you read (12 digits or more)", show_default=False)],
+    by: Annotated[str | None, typer.Option("--as", help="your id in the charter; LANDED_USER if not given")] = None,
+    feedback: Annotated[
+        Path | None, typer.Option(help="YAML file with typed feedback items", show_default=False)
+    ] = None,
+) -> None:
+    """Sign a decision on the report you read; the last signature that is needed sets it going."""
+    from pipeline.cli.setting import prepared
+
+    settings = prepared()
+    from pipeline.ledger import Ledger
+    from pipeline.review.feedback_file import read_feedback
+    from pipeline.review.signing import sign as put
+
+    items = read_feedback(feedback) if feedback else ()
+    with Ledger(settings.ledger) as ledger:
+        outcome = put(ledger, review_id, by or settings.user, decision, comment, report, items)
+        typer.secho(f"✓ {outcome.signoff.person} signed {decision} on {review_id}", bold=True, fg="green")
+        if outcome.decision is None:
+            typer.echo(f"  still asked: {', '.join(outcome.waiting)}")
+            return
+        typer.echo(f"  decided: {outcome.decision}")
+        from flows.dispatch import drain
+
+        drain(ledger, outcome.review.project, run_iterations=False)
+        typer.echo("  applied; `landed run CHARTER` runs what was opened, if anything was")

@@ -1,0 +1,133 @@
+"""``landed run``, ``landed play`` and ``landed decide``: the loop from the command line."""
+
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from pipeline.cli.app import app
+from pipeline.cli.charters import CharterFile
+from pipeline.errors import DataError, Finding
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from pipeline.charter import Charter
+
+DataFolder = Annotated[
+    Path | None, typer.Option("--data", help="folder of the data source; data/SOURCE if not given", show_default=False)
+]
+
+
+@app.command()
+def run(
+    charter: CharterFile,
+    data: DataFolder = None,
+    again: Annotated[  # noqa: FBT002 - a flag of the command line
+        bool, typer.Option("--again", help="run the iteration that waits for its review anew; its review lapses")
+    ] = False,
+) -> None:
+    """Run the next iteration up to its review, or carry on with one that was interrupted."""
+    from pipeline.cli.setting import prepared
+
+    found = _checked(charter)
+    settings = prepared()
+    from flows.case import case_rows
+    from flows.dispatch import drain, run_iteration
+    from flows.opening import open_by_hand
+    from pipeline.cli.screens import show_backtest, show_case, show_waiting
+    from pipeline.ledger import Ledger
+    from pipeline.progress import reporter
+
+    location = data or settings.source(found.data.source)
+    with Ledger(settings.ledger) as ledger:
+        drain(ledger, found.project, run_iterations=False)
+        opened = open_by_hand(ledger, found, location, settings.user, again=again)
+        if opened.waits:
+            reporter().say("[yellow]The last iteration waits for people; nothing was run.[/]")
+        else:
+            record = opened.record
+            run_iteration(record.project, record.number, record.stage, location)
+        rows = case_rows(ledger, found.project)
+        show_backtest(rows[-1])
+        show_case(rows)
+        show_waiting(ledger, found.project)
+
+
+@app.command()
+def play(
+    charter: CharterFile,
+    decisions: Annotated[Path, typer.Option(help="recorded decisions that stand in for people", show_default=False)],
+    data: DataFolder = None,
+) -> None:
+    """Play a shipped case to its end, with recorded decisions in the place of people's."""
+    from pipeline.cli.setting import prepared
+    from pipeline.review.recorded import read_recorded
+
+    found, answers = _checked(charter), read_recorded(decisions)
+    settings = prepared()
+    from flows.case import play_case
+    from pipeline.cli.screens import show_case, show_goal, show_looking_further
+    from pipeline.ledger import Ledger
+    from pipeline.progress import reporter
+
+    location = data or settings.source(found.data.source)
+    reporter().say(f"[bold]{found.title}[/]. {answers.label}.")
+    with Ledger(settings.ledger) as ledger:
+        rows = play_case(ledger, found, location, answers, settings.user)
+    show_case(rows)
+    show_goal(found, rows)
+    show_looking_further(rows)
+
+
+@app.command()
+def decide(
+    charter: CharterFile,
+    out: Annotated[Path, typer.Option(help="file to write the decisions to", show_default=False)],
+    data: DataFolder = None,
+    model: Annotated[
+        Literal["champion", "challenger"] | None,
+        typer.Option(help="which model decides; the champion, or a proposal by the challenger while none is released"),
+    ] = None,
+) -> None:
+    """Write the next period's decisions, one for every series."""
+    from pipeline.cli.setting import prepared
+
+    found = _checked(charter)
+    settings = prepared()
+    from pipeline.ledger import Ledger
+    from pipeline.rollout.serving import serve
+
+    location = data or settings.source(found.data.source)
+    with Ledger(settings.ledger) as ledger:
+        served = serve(ledger, settings, found.project, location, model)
+    _write(served.decisions, out)
+    if served.proposal:
+        typer.secho("! No model is released yet: these decisions are the challenger's proposal.", err=True, fg="yellow")
+    typer.echo(f"{len(served.decisions)} decisions by {served.alias} version {served.version} written to {out}")
+
+
+def _checked(charter: Path) -> "Charter":
+    """The charter, read before the heavy imports so that a fault in it is told at once."""
+    from pipeline.problems.reading import read_charter_for_problem
+
+    return read_charter_for_problem(charter, date.today())
+
+
+def _write(decisions: "pd.DataFrame", out: Path) -> None:
+    """Write a CSV file that is whole or not there; an older one stays until the new one is whole.
+
+    Raises:
+        DataError: the file cannot be written.
+    """
+    partial = out.with_name(f".{out.name}.partial")
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        decisions.to_csv(partial, index=False)
+        partial.replace(out)
+    except OSError as exc:
+        partial.unlink(missing_ok=True)
+        found = f"it cannot be written: {exc.strerror or exc}"
+        finding = Finding(str(out), found, "name a file in a folder you may write, with --out")
+        raise DataError("The decisions cannot be written", [finding]) from exc

@@ -1,0 +1,212 @@
+"""The same iterations as a plain script: no Prefect, no MLflow, no ledger, no Evidently, no report.
+
+``python plain.py PLAN LOCATION FILES OUT`` reads what a finished case's ledger says was done (charters, patches,
+rungs), does the same computation from a freshly founded world, and writes its figures. It calls the same functions of
+the lower rooms that the flows call, keeps datasets in memory, and neither hashes nor stores what a script would not.
+"""
+
+import json
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from pipeline.charter import Candidate, Charter, apply_patch, charter_from_canonical
+from pipeline.compliance.controls import ControlInputs, judge_controls
+from pipeline.compliance.personal import sampled
+from pipeline.datasets.assessment import assess
+from pipeline.datasets.contracts import apply_contracts
+from pipeline.datasets.dataset import Assessment, Dataset
+from pipeline.errors import CharterError
+from pipeline.evaluation import gates, kpis
+from pipeline.evaluation.outcomes import Effect, Evaluation, Interval, Outcomes
+from pipeline.evaluation.selection import choose
+from pipeline.problems.base import Arm, Problem, TrainedCandidate
+from pipeline.problems.registry import find
+
+
+@dataclass
+class Script:
+    """What the script keeps from one iteration to the next."""
+
+    problem: Problem
+    location: Path
+    files: Path
+    dataset: Dataset | None = None
+    released: TrainedCandidate | None = None
+    goals: list[Interval] = field(default_factory=list)
+    seconds: dict[str, float] = field(default_factory=dict)
+    trained: dict[str, TrainedCandidate] = field(default_factory=dict)
+
+    @contextmanager
+    def step(self, name: str) -> Iterator[None]:
+        """Measure a step."""
+        started = time.perf_counter()
+        yield
+        self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - started
+
+
+def main(plan: Path, location: Path, files: Path, out: Path) -> None:
+    """Do every iteration of the plan and write the figures of each."""
+    entries = json.loads(plan.read_text(encoding="utf-8"))
+    script = Script(find(entries[0]["charter"]["problem"]), location, files)
+    figures = [_iteration(script, entry) for entry in entries]
+    out.write_text(json.dumps({"iterations": figures, "seconds": script.seconds}), encoding="utf-8")
+
+
+def _iteration(script: Script, entry: Mapping[str, Any]) -> dict[str, Any]:
+    charter, problem = charter_from_canonical(entry["charter"]), script.problem
+    stage = charter.stage(entry["stage"])
+    key = f"{charter.project}-{entry['number']}-{stage.name}"
+    with script.step("load and check data"):
+        raw = problem.load(charter, script.location)
+        clean, quarantine = apply_contracts(raw, problem.contracts(charter, raw))
+        # A script has no use for a content hash; the problem only asks that two datasets differ in it.
+        dataset = Dataset(clean, key, problem.cutoff(clean), quarantine)
+    with script.step("assess data"):
+        assessment = assess(problem.facts(charter, dataset, script.dataset), charter, quarantine)
+        units = problem.units(charter, dataset, stage)
+        gates.check_target(charter, problem.measured_baseline(charter, dataset, units))
+    with script.step("train and backtest"):
+        chosen, others, variants = _candidates(script, entry, charter, dataset, units)
+    baselines = [Arm(f"baseline:{name}", charter, baseline=name) for name in problem.baselines()]
+    arms = (
+        Arm(chosen.spec.name, charter, chosen),
+        *(Arm(other.spec.name, charter, other) for other in others),
+        *baselines,
+        *variants.values(),
+    )
+    with script.step("play the decisions"):
+        outcomes = problem.play(
+            charter, dataset, script.location, arms, arms[0].name, units, stage.periods, key, _silent
+        )
+    with script.step("evaluate"):
+        figures = _judged(script, entry, charter, dataset, assessment, chosen, variants, outcomes)
+    script.dataset, script.released = dataset, chosen
+    script.trained.clear()
+    return figures
+
+
+def _candidates(
+    script: Script, entry: Mapping[str, Any], charter: Charter, dataset: Dataset, units: tuple[str, ...]
+) -> tuple[TrainedCandidate, tuple[TrainedCandidate, ...], dict[str, Arm]]:
+    """The challenger, the other candidates, and the challenger without each feedback item."""
+    if entry["kind"] == "measure":
+        if script.released is None:
+            raise SystemExit("the plan measures a stage before anything was trained")
+        return script.released, (), {}
+    trained = {spec.name: _train(script, charter, dataset, spec, units) for spec in charter.model.candidates}
+    backtests = {name: candidate.backtest for name, candidate in trained.items()}
+    baseline = f"baseline:{charter.kpi.baseline.policy}"
+    name = choose(charter, script.problem.kpis(), backtests, baseline, charter.seed).challenger
+    variants = {}
+    for item, without in _without(entry).items():
+        specs = {spec.name: spec for spec in without.model.candidates}
+        spec = specs.get(name, without.model.candidates[0])
+        # An item that changed the policy alone needs no other model, here as in the flows.
+        same = spec == trained[name].spec and _fitted_from(without) == _fitted_from(charter)
+        model = trained[name] if same else _train(script, without, dataset, spec, units)
+        variants[item] = Arm(f"without {item}", without, model)
+    return trained[name], tuple(one for other, one in trained.items() if other != name), variants
+
+
+def _fitted_from(charter: Charter) -> tuple[object, ...]:
+    """What a fit depends on besides its candidate."""
+    return charter.model.model_copy(update={"candidates": ()}), charter.scope
+
+
+def _train(
+    script: Script, charter: Charter, dataset: Dataset, spec: Candidate, units: tuple[str, ...]
+) -> TrainedCandidate:
+    """Train a candidate, once per iteration for the same inputs, as anybody would who tries variants."""
+    inputs = charter.canonical()
+    inputs["model"]["candidates"] = [spec.model_dump(mode="json")]
+    key = json.dumps(inputs, sort_keys=True)
+    if key not in script.trained:
+        directory = script.files / f"{dataset.digest}-{len(script.trained)}"
+        script.trained[key] = script.problem.train(charter, dataset, spec, units, directory, _silent)
+    return script.trained[key]
+
+
+def _without(entry: Mapping[str, Any]) -> dict[str, Charter]:
+    """For each applied item the charter with all the others; none for an item that the others build on."""
+    found: dict[str, Charter] = {}
+    patches: Mapping[str, Mapping[str, Any]] = entry["patches"]
+    for item in patches:
+        charter = charter_from_canonical(entry["before"])
+        try:
+            for other in patches:
+                if other != item:
+                    charter = apply_patch(charter, patches[other])
+        except CharterError:
+            continue
+        found[item] = charter
+    return found
+
+
+def _judged(
+    script: Script,
+    entry: Mapping[str, Any],
+    charter: Charter,
+    dataset: Dataset,
+    assessment: Assessment,
+    chosen: TrainedCandidate,
+    variants: Mapping[str, Arm],
+    outcomes: Outcomes,
+) -> dict[str, Any]:
+    """KPIs, effects and verdicts, and of them what is compared with the flows' figures."""
+    definitions, name, seed = script.problem.kpis(), chosen.spec.name, charter.seed
+    baseline = f"baseline:{charter.kpi.baseline.policy}"
+    evaluation = kpis.evaluate(charter, definitions, outcomes, name, baseline, seed)
+    goal = definitions[charter.kpi.name]
+    effects = [kpis.effect(item, goal, outcomes, name, arm.name, seed) for item, arm in variants.items()]
+    stage, number, previous = charter.stage(entry["stage"]), entry["number"], tuple(script.goals)
+    table = kpis.summary(outcomes, definitions, seed)
+    points = table[table["kpi"] == goal.name].set_index("arm")["value"]
+    verdicts = (
+        *assessment.verdicts,
+        *gates.judge(charter, stage, evaluation, iteration=number, today=date.today(), previous=previous),
+        *judge_controls(
+            ControlInputs(
+                charter=charter,
+                model=float(points[name]),
+                baselines={str(arm): float(at) for arm, at in points.items() if str(arm).startswith("baseline:")},
+                assessment=assessment.verdicts,
+                model_directory=chosen.directory,
+                samples=sampled(dataset.tables, seed),
+            )
+        ),
+    )
+    script.goals.append(evaluation.kpi(goal.name).value)
+    rows = table.to_dict("records")
+    return {
+        "challenger": name,
+        "blocking": [verdict.gate for verdict in verdicts if verdict.blocks],
+        **_figures(evaluation, effects),
+        "arms": {f"{row['arm']} {row['kpi']}": [row["value"], row["low"], row["high"]] for row in rows},
+    }
+
+
+def _figures(evaluation: Evaluation, effects: list[Effect]) -> dict[str, dict[str, list[float]]]:
+    triples = {
+        f"{result.kpi.name} {side}": [at.value, at.low, at.high]
+        for result in evaluation.kpis
+        for side, at in (("value", result.value), ("baseline", result.baseline), ("difference", result.difference))
+    }
+    differences = {one.item: one.difference for one in effects}
+    return {
+        "kpis": triples,
+        "effects": {item: [one.value, one.low, one.high] for item, one in differences.items()},
+    }
+
+
+def _silent(what: str, done: int, total: int) -> None:
+    """A script without bars."""
+
+
+if __name__ == "__main__":
+    main(*map(Path, sys.argv[1:5]))

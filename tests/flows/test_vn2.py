@@ -1,0 +1,129 @@
+"""A whole iteration on files of the VN2 challenge, then the weekly batch: on made-up files, and on the real ones."""
+
+import json
+import os
+import re
+from datetime import date, timedelta
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import yaml
+
+from pipeline.ledger import Ledger, all_iterations
+from pipeline.reporting import pack
+from pipeline.settings import Settings
+from tests.cli.calling import landed
+from tests.conftest import Home
+from tests.flows.made import ROOT, write_yaml
+from tests.replenishment.made import write_vn2
+
+FILES = ("sales.csv", "in_stock.csv", "initial_state.csv", "master.csv", "submission_template.csv")
+KEY = ["Store", "Product"]
+SERIES = 60
+REVIEW = "vn2-inventory-1-game"
+
+
+def real_files() -> Path | None:
+    """Where the challenge's own files lie on this machine, if anywhere."""
+    places = [Path(os.environ["LANDED_VN2"])] if "LANDED_VN2" in os.environ else [ROOT.parent / "shared" / "vn2"]
+    return next((place for place in places if all((place / name).is_file() for name in FILES)), None)
+
+
+def some_stores(source: Path, target: Path) -> Path:
+    """The files with the first stores only, some :data:`SERIES` series in all."""
+    sizes = pd.read_csv(source / "master.csv").groupby("Store").size().cumsum()
+    stores = sizes.index[: int((sizes < SERIES).sum()) + 1]
+    target.mkdir()
+    for name in FILES:
+        frame = pd.read_csv(source / name)
+        frame[frame["Store"].isin(stores)].to_csv(target / name, index=False)
+    return target
+
+
+def shuffled_template(directory: Path) -> Path:
+    """Made-up files whose template has an order of its own."""
+    template = pd.read_csv(directory / "submission_template.csv")
+    template.sample(frac=1.0, random_state=3).to_csv(directory / "submission_template.csv", index=False)
+    return directory
+
+
+def small_charter(home: Home, directory: Path) -> Path:
+    values = yaml.safe_load((ROOT / "configs" / "vn2" / "charter.yaml").read_text(encoding="utf-8"))
+    values["model"]["backtest_cutoffs"] = 2
+    values["stages"][0]["units"] = int(pd.read_csv(directory / "master.csv")["Store"].nunique())
+    for candidate in values["model"]["candidates"]:
+        candidate["parameters"] = {"rounds": 25, "learning_rate": 0.12, "leaves": 15}
+    return write_yaml(home.root / "charter.yaml", values)
+
+
+def files(kind: str, home: Home) -> Path:
+    if kind == "made":
+        return shuffled_template(write_vn2(home.root / "files", weeks=130, stores=4, products=6))
+    real = real_files()
+    if real is None:
+        pytest.skip("the real VN2 files are not here: put them into ../shared/vn2 or name their folder in LANDED_VN2")
+    return some_stores(real, home.root / "files")
+
+
+def a_week_later(directory: Path) -> None:
+    """The files as the next week would bring them: one column more in sales and in stock, the state of now."""
+    for name in ("sales.csv", "in_stock.csv"):
+        # One sold and on the shelf everywhere; columns are put side by side at once, as there are many.
+        frame = pd.read_csv(directory / name)
+        monday = date.fromisoformat(str(frame.columns[-1])) + timedelta(weeks=1)
+        newest = pd.DataFrame({monday.isoformat(): 1}, index=frame.index)
+        pd.concat([frame, newest], axis=1).to_csv(directory / name, index=False)
+
+
+def assert_orders(path: Path, directory: Path) -> None:
+    """One row per series in the template's order, whole units, none below zero, and not all of them nothing."""
+    orders, template = pd.read_csv(path), pd.read_csv(directory / "submission_template.csv")
+    assert list(orders.columns) == list(template.columns)
+    pd.testing.assert_frame_equal(orders[KEY], template[KEY])
+    quantities = orders.iloc[:, -1]
+    assert pd.api.types.is_integer_dtype(quantities)
+    assert (quantities >= 0).all()
+    assert quantities.sum() > 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["made", "real"])
+def test_an_iteration_ends_with_a_review_and_evidence_and_the_batch_writes_valid_orders(stores, kind):
+    directory = files(kind, stores)
+    charter = small_charter(stores, directory)
+    run = landed("run", charter, "--data", directory)
+    assert run.exit_code == 0, run.output
+    assert f"Waits for people: {REVIEW}" in run.stdout
+    assert REVIEW in landed("review", "list").stdout
+    with Ledger(Settings().ledger) as ledger:
+        (record,) = all_iterations(ledger, "vn2-inventory")
+    assert record.state == "awaiting_review"
+    folder = Path(record.result["report"]).parent
+    assert pack.verify(folder, record.report_digest) == record.report_digest
+    evidence = json.loads((folder / pack.TWIN).read_text())["evidence"]
+    assert evidence["evaluation"]["kind"] == "replay"
+    # The benchmark against itself, in the same games.
+    assert record.result["arms"]["baseline:official_benchmark"]["relative_cost"][0] == pytest.approx(1.0)
+
+    out = stores.root / "orders" / "week-0.csv"
+    decided = landed("decide", charter, "--data", directory, "--out", out)
+    assert decided.exit_code == 0, decided.output
+    assert "the challenger's proposal" in decided.stderr
+    assert_orders(out, directory)
+    first = out.read_bytes()
+    assert landed("decide", charter, "--data", directory, "--out", out, "--model", "challenger").exit_code == 0
+    assert out.read_bytes() == first
+    assert [path.name for path in out.parent.iterdir()] == ["week-0.csv"]
+
+    a_week_later(directory)
+    later = stores.root / "orders" / "week-1.csv"
+    assert landed("decide", charter, "--data", directory, "--out", later).exit_code == 0
+    assert_orders(later, directory)
+
+    bad = landed("decide", charter, "--data", directory, "--out", stores.root)
+    assert bad.exit_code == 3
+    assert re.search(r"cannot be written", bad.stderr)
+    waits = landed("run", charter, "--data", directory)
+    assert waits.exit_code == 0
+    assert "waits for people" in waits.stderr
