@@ -47,7 +47,7 @@ bench: $(READY) ## measure speed and size, as ratios side by side
 	$(BIN)/python tests/bench/bench.py
 
 lock: $(READY) ## resolve the pinned packages anew (needs uv on the PATH)
-	uv pip compile pyproject.toml --extra dev --extra postgres --universal --generate-hashes --no-annotate --no-header \
+	uv pip compile pyproject.toml --extra dev --extra postgres --extra s3 --universal --generate-hashes --no-annotate --no-header \
 		--no-emit-index-url --no-emit-find-links --python-version 3.11 --constraint constraints.txt --output-file constraints.txt
 
 clean: ## remove everything that was generated: .venv, data, reports, caches
