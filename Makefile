@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help install run up test check format schema bench lock clean
+.PHONY: help install run up test check format schema messages bench chaos lock clean
 .DEFAULT_GOAL := help
 
 help: ## show these words
@@ -22,7 +22,7 @@ install: $(READY) ## set up .venv with the pinned packages
 run: $(READY) ## play the flagship case: three iterations, five stores to three hundred
 	$(BIN)/landed play configs/replenishment/charter.yaml --decisions configs/replenishment/decisions.yaml
 
-up: $(READY) ## start the Prefect and MLflow pages on this machine (Ctrl-C stops them)
+up: $(READY) ## start the team stack on this machine and keep it healthy (Ctrl-C stops it)
 	$(BIN)/landed up
 
 test: $(READY) ## run all tests
@@ -42,6 +42,12 @@ format: $(READY) ## put the code in its usual shape
 
 schema: $(READY) ## write configs/charter.schema.json anew from the charter's types
 	$(BIN)/landed schema --out configs/charter.schema.json
+
+messages: $(READY) ## find the sentences to translate, update and compile the catalogues
+	$(BIN)/python -m pipeline.language.catalogue
+
+chaos: $(READY) ## kill parts of the stack at random and hold the record to account
+	PYTHONPATH=. $(BIN)/python -m tests.orchestration.chaos --write docs/reliability.md
 
 bench: $(READY) ## measure speed and size, as ratios side by side
 	$(BIN)/python tests/bench/bench.py

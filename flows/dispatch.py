@@ -15,7 +15,7 @@ from pipeline.ledger import Intent, Ledger, pending
 
 
 def drain(ledger: Ledger, project: str, *, run_iterations: bool = True) -> int:
-    """Deliver a project's pending intents, and those they lead to, until none is left.
+    """Deliver a project's decisions and iterations, and those they lead to, until none is left; notices stay queued.
 
     Args:
         ledger: the record.
@@ -25,8 +25,9 @@ def drain(ledger: Ledger, project: str, *, run_iterations: bool = True) -> int:
     Returns:
         How many were delivered.
     """
+    kinds = {"apply", "track", "open"} if run_iterations else {"apply", "track"}
     delivered = 0
-    while due := [intent for intent in pending(ledger, project) if run_iterations or intent.kind != "open"]:
+    while due := [intent for intent in pending(ledger, project) if intent.kind in kinds]:
         deliver(due[0])
         delivered += 1
     return delivered

@@ -9,10 +9,10 @@ from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State
 from prefect.states import Completed
 
+from flows.carrying import point_champion, track_decision
 from flows.opening import queue_run
-from flows.options import consequence
-from flows.tracks import point_champion, track_decision
 from pipeline.errors import Finding, LedgerError
+from pipeline.language import kept, say
 from pipeline.ledger import (
     IterationRecord,
     Kind,
@@ -25,8 +25,10 @@ from pipeline.ledger import (
     track_key,
     transition,
 )
+from pipeline.notices.announcements import announce_decision
 from pipeline.problems.registry import find
 from pipeline.review.applying import Applied, mark_applied
+from pipeline.review.consequences import consequence
 from pipeline.review.quorum import SignOff
 from pipeline.review.requests import ReviewRequest, charter_of, find_review, iteration_of
 from pipeline.review.signing import signoffs_of
@@ -71,6 +73,9 @@ def apply_decision(ledger: Ledger, review: str) -> bool:
         # Stays pending until MLflow was told, so that a kill in between leaves no champion of yesterday.
         enqueue(tx, track_key(review), "track", applied.request.project, {"review": review})
         _MOVES[applied.decision](tx, applied)
+        charter = charter_of(applied.record)
+        then = consequence(charter, applied.record, applied.decision, find(charter.problem).unit_word)
+        announce_decision(tx, review, then)
         last = applied.signoffs[-1]
         transition(tx, applied.record, "closed", actor=last.person, role=last.role, details={"review": review})
     return True
@@ -110,13 +115,16 @@ def show_decision(ledger: Ledger, request: ReviewRequest) -> None:
 
 def _line(signoff: SignOff) -> str:
     label = " (recorded answer)" if signoff.recorded else ""
-    return f"- {signoff.person}, {signoff.role}: {signoff.decision}{label}"
+    return f"- {signoff.signer}, {signoff.role}: {signoff.decision}{label}"
 
 
 def _iterate(tx: Transaction, applied: Applied) -> None:
     patches = {one.item.id: one.item.patch for one in applied.items if one.status == "applied"}
-    items = ", ".join(patches) or "no changes to the charter"
-    sentence = f"Iteration {applied.record.number} was sent back by review {applied.request.id}, with {items}."
+    sentence = say(
+        "Iteration {number} was sent back by review {review}, with {items}.",
+        number=applied.record.number, review=applied.request.id,
+        items=", ".join(patches) or say("no changes to the charter"),
+    )  # fmt: skip
     _open_next(tx, applied, applied.record.number + 1, applied.record.stage, "train", sentence, patches)
 
 
@@ -131,7 +139,10 @@ def _advance(tx: Transaction, applied: Applied) -> None:
         end_project(tx, record.project, "landed", actor=last.person, role=last.role, details=details)
         return
     _release(tx, applied, up.name)
-    sentence = f"Review {applied.request.id} moved the rollout up to stage {up.name}; its effect is measured there."
+    sentence = say(
+        "Review {review} moved the rollout up to stage {stage}; its effect is measured there.",
+        review=applied.request.id, stage=up.name,
+    )  # fmt: skip
     _open_next(tx, applied, record.number, up.name, "measure", sentence, {})
 
 
@@ -183,6 +194,7 @@ def _open_next(
     record = applied.record
     why: dict[str, Any] = {
         "sentence": sentence,
+        "said": kept(sentence),
         "file": record.why["file"],
         "review": applied.request.id,
         "recorded": any(signoff.recorded for signoff in applied.signoffs),

@@ -2,15 +2,18 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from pipeline.charter import Charter
-from pipeline.evaluation.drift import DriftReport
 from pipeline.evaluation.outcomes import Effect, Evaluation, Outcomes
 from pipeline.evaluation.selection import Choice
 from pipeline.problems.base import Arm, TrainedCandidate
 from pipeline.verdicts import Verdict
+
+if TYPE_CHECKING:  # Evidently takes seconds to import, and a flow starts without it
+    from pipeline.evaluation.drift import DriftReport
 
 
 @dataclass(frozen=True)
@@ -72,4 +75,4 @@ class Judgement:
     arms: pd.DataFrame
     effects: tuple[Effect, ...]
     verdicts: tuple[Verdict, ...]
-    drift: DriftReport | None
+    drift: "DriftReport | None"

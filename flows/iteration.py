@@ -5,21 +5,14 @@ from pathlib import Path
 from prefect import flow
 from prefect.client.schemas.objects import State
 from prefect.states import Completed
+from pydantic import PositiveInt
 
-from flows.steps import (
-    assess_data,
-    judge_outcomes,
-    load_data,
-    make_candidates,
-    play_arms,
-    request_signatures,
-    write_evidence,
-)
 from flows.workbench import heading, workbench
+from pipeline.charter.model import Slug
 
 
 @flow(name="iteration", flow_run_name="{project} {number} {stage}", persist_result=False)
-def iteration(project: str, number: int, stage: str, location: Path) -> State:
+def iteration(project: Slug, number: PositiveInt, stage: Slug, location: Path) -> State:
     """Run an opened iteration up to its review; a killed one is taken up where the ledger says it stood.
 
     Args:
@@ -29,6 +22,17 @@ def iteration(project: str, number: int, stage: str, location: Path) -> State:
         location: where the data source lies.
     """
     with workbench(project, number, stage, location) as bench, bench.progress.section(heading(bench)):
+        # Only now: people see the iteration running seconds before the libraries of its steps are loaded.
+        from flows.steps import (
+            assess_data,
+            judge_outcomes,
+            load_data,
+            make_candidates,
+            play_arms,
+            request_signatures,
+            write_evidence,
+        )
+
         dataset = load_data(bench)
         assessment = assess_data(bench, dataset)
         candidates = make_candidates(bench, dataset)

@@ -1,7 +1,7 @@
 """Opening an iteration by hand: the first one, one after a hold, or one whose charter was mended after a failure."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,6 +10,7 @@ from pipeline.charter import Charter
 from pipeline.charter.patching import apply_patch
 from pipeline.charter.reading import charter_from_canonical
 from pipeline.errors import Finding, Refused
+from pipeline.language import kept, say
 from pipeline.ledger import (
     IterationRecord,
     Ledger,
@@ -19,6 +20,7 @@ from pipeline.ledger import (
     open_iteration,
     open_key,
     project_end,
+    requeue,
 )
 
 #: States from which a run can simply be taken up again.
@@ -59,47 +61,68 @@ def open_by_hand(ledger: Ledger, charter: Charter, location: Path, started_by: s
     """
     with ledger.transaction() as tx:
         records = all_iterations(tx, charter.project)
-        _refuse_stopped(tx, charter)
-        if not records:
-            why = f"{started_by} started the project."
-            return Opened(_open(tx, charter, 1, charter.stages[0].name, location, started_by, why, charter.digest, {}))
-        last = records[-1]
-        if last.why["file"] == charter.digest:
-            return _same_charter(tx, last, location, started_by, again=again)
-        if last.state not in UNFINISHED and last.state != "closed":
-            raise _changed_under_review(last)
-        patched = _with_approved_patches(charter, records)
-        why = f"{started_by} changed the charter file after iteration {last.number} {_ending(last)}."
-        before = json.loads(last.charter)
-        return Opened(
-            _open(tx, patched, last.number + 1, last.stage, location, started_by, why, charter.digest, before)
-        )
+        refuse_stopped(tx, charter)
+        last = records[-1] if records else None
+        if last is None:
+            return Opened(
+                open_next(tx, charter, records, location, started_by, say("{who} started the project.", who=started_by))
+            )
+        if not same_file(last, charter):
+            if last.state not in UNFINISHED and last.state != "closed":
+                raise _changed_under_review(last)
+            why = say(
+                "{who} changed the charter file after iteration {number} {ending}.",
+                who=started_by, number=last.number, ending=_ending(last),
+            )  # fmt: skip
+            return Opened(open_next(tx, charter, records, location, started_by, why))
+        if last.state == "closed":
+            why = say(
+                "{who} started a new iteration after iteration {number} was closed.", who=started_by, number=last.number
+            )
+            return Opened(open_next(tx, charter, records, location, started_by, why))
+        if last.state in {"failed", "refused"}:
+            requeue(tx, open_key(last.project, last.number, last.stage), started_by)
+        return Opened(last, again=again and last.state == "awaiting_review")
 
 
-def _same_charter(tx: Transaction, last: IterationRecord, location: Path, started_by: str, *, again: bool) -> Opened:
-    if last.state == "closed":
-        why = f"{started_by} started a new iteration after iteration {last.number} was closed."
-        charter = charter_from_canonical(json.loads(last.charter))
-        return Opened(
-            _open(tx, charter, last.number + 1, last.stage, location, started_by, why, str(last.why["file"]), {})
-        )
-    return Opened(last, again=again and last.state == "awaiting_review")
+def same_file(last: IterationRecord, charter: Charter) -> bool:
+    """Whether a charter is the file that an iteration was opened under, or what its patches made of it."""
+    return charter.digest in {last.why["file"], last.charter_digest}
 
 
-def _open(
+def open_next(
     tx: Transaction,
     charter: Charter,
-    number: int,
-    stage: str,
+    records: Sequence[IterationRecord],
     location: Path,
     started_by: str,
     sentence: str,
-    file: str,
-    before: Mapping[str, Any],
+    trigger: Mapping[str, Any] | None = None,
 ) -> IterationRecord:
-    why: dict[str, Any] = {"sentence": sentence, "file": file}
-    if before:
-        why["charter_before"] = dict(before)
+    """Open the iteration after the last one, on its rung, and queue its run.
+
+    Under the same charter file the charter goes on as the approved patches left it; a changed file takes them over.
+
+    Args:
+        tx: the transaction.
+        charter: the project's.
+        records: its iterations so far.
+        location: where the data lies.
+        started_by: who asks for it, and so will not sign its review.
+        sentence: why, for people.
+        trigger: what asked, with its figures, where it was no person at the command line.
+    """
+    why: dict[str, Any] = {"sentence": sentence, "said": kept(sentence), "file": charter.digest}
+    number, stage = 1, charter.stages[0].name
+    if records:
+        last = records[-1]
+        number, stage = last.number + 1, last.stage
+        if same_file(last, charter):
+            charter, why["file"] = charter_from_canonical(json.loads(last.charter)), last.why["file"]
+        else:
+            charter, why["charter_before"] = _with_approved_patches(charter, records), json.loads(last.charter)
+    if trigger is not None:
+        why["trigger"] = dict(trigger)
     record = open_iteration(
         tx,
         project=charter.project,
@@ -121,14 +144,15 @@ def queue_run(tx: Transaction, record: IterationRecord, location: str) -> None:
     enqueue(tx, open_key(record.project, record.number, record.stage), "open", record.project, payload)
 
 
-def _with_approved_patches(charter: Charter, records: tuple[IterationRecord, ...]) -> Charter:
+def _with_approved_patches(charter: Charter, records: Sequence[IterationRecord]) -> Charter:
     for record in records:
         for patch in record.why.get("patches", {}).values():
             charter = apply_patch(charter, patch)
     return charter
 
 
-def _refuse_stopped(tx: Transaction, charter: Charter) -> None:
+def refuse_stopped(tx: Transaction, charter: Charter) -> None:
+    """Refuse to open anything in a project that people stopped."""
     end = project_end(tx, charter.project)
     if end is not None and end.kind == "project.stopped":
         found = f"the project was stopped by {end.actor} on {end.at[:10]}"
@@ -146,4 +170,4 @@ def _changed_under_review(last: IterationRecord) -> Refused:
 
 
 def _ending(last: IterationRecord) -> str:
-    return "failed" if last.state == "failed" else "ended"
+    return say("failed") if last.state == "failed" else say("ended")

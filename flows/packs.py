@@ -11,6 +11,7 @@ from pipeline.charter.difference import difference
 from pipeline.charter.reading import charter_from_canonical
 from pipeline.datasets.dataset import Assessment, Dataset
 from pipeline.evaluation.outcomes import Effect, Evaluation, Interval, KpiResult
+from pipeline.language import from_plain, say, term
 from pipeline.ledger import IterationRecord, all_iterations
 from pipeline.provenance import code_version
 from pipeline.reporting.evidence import (
@@ -51,7 +52,7 @@ def assemble(
         iteration=record.number,
         stage=bench.stage,
         kind=record.kind,
-        why=str(record.why["sentence"]),
+        why=from_plain(record.why.get("said") or record.why["sentence"]),
         charter=charter,
         data=data_shown(dataset),
         assessment=assessment,
@@ -72,9 +73,9 @@ def assemble(
         decisions=decision_options(charter, record, judgement.verdicts, bench.problem.unit_word),
         limits=_limits(judgement.evaluation),
         links=(
-            Link("the model's run in MLflow", f"experiment {charter.project}, run iteration {record.number}"),
-            Link("sign or ask for a change", "landed review list"),
-            Link("prove that the record is whole", "landed audit verify"),
+            Link(say("the model's run in MLflow"), f"experiment {charter.project}, run iteration {record.number}"),
+            Link(say("sign or ask for a change"), "landed review list"),
+            Link(say("prove that the record is whole"), "landed audit verify"),
         ),
         units_word=bench.problem.unit_word,
         recorded_case=bool(record.why.get("recorded")),
@@ -170,7 +171,7 @@ def _source(path: str, patches: Mapping[str, Mapping[str, Any]]) -> str:
         for item, patch in patches.items()
         if any(path.startswith(place) or place.startswith(path) for place in patch)
     ]
-    return f"feedback {', '.join(items)}" if items else ""
+    return say("feedback {items}", items=", ".join(items)) if items else ""
 
 
 def _feedback(bench: Workbench, effects: tuple[Effect, ...]) -> tuple[FeedbackShown, ...]:
@@ -210,8 +211,8 @@ def _arm_figures(judgement: Judgement) -> dict[str, dict[str, list[float]]]:
 
 def _label(name: str) -> str:
     if name.startswith("baseline:"):
-        return name.removeprefix("baseline:").replace("_", " ") + " (no ML)"
-    return f"model {name}"
+        return say("{name} (no ML)", name=term(name.removeprefix("baseline:").replace("_", " ")))
+    return say("model {name}", name=name)
 
 
 def _backtest(candidates: Candidates) -> tuple[CandidateShown, ...]:
@@ -236,13 +237,18 @@ def _limits(evaluation: Evaluation) -> tuple[str, ...]:
     units = evaluation.kpis[0].units
     if units < FEW_UNITS:
         limits.append(
-            f"Only {units} units were measured: the intervals are widened for so few, and other units may differ."
+            say(
+                "Only {units} units were measured: the intervals are widened for so few, and other units may differ.",
+                units=units,
+            )
         )
     if evaluation.kind == "replay":
-        limits.append("The decisions were replayed on recorded history; nobody followed them yet.")
+        limits.append(say("The decisions were replayed on recorded history; nobody followed them yet."))
     else:
         limits.append(
-            "The baseline on the same weeks comes from the synthetic world, played twice; a real chain compares with "
-            "control stores instead."
+            say(
+                "The baseline on the same weeks comes from the synthetic world, played twice; a real chain compares "
+                "with control stores instead."
+            )
         )
     return tuple(limits)

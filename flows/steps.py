@@ -2,14 +2,13 @@
 
 from collections.abc import Callable
 from datetime import date
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import pandas as pd
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
 from flows.handed import Candidates, Judgement, Played
-from flows.options import allowed_decisions
 from flows.packs import assemble, earlier_points, result_of
 from flows.tracks import track_candidates, track_evidence
 from flows.training import measured_candidate, trained_candidates
@@ -21,13 +20,18 @@ from pipeline.datasets.assessment import assess
 from pipeline.datasets.contracts import apply_contracts
 from pipeline.datasets.dataset import Assessment, Dataset
 from pipeline.errors import DataError, Finding
-from pipeline.evaluation import drift, gates, kpis
-from pipeline.evaluation.outcomes import Effect
+from pipeline.evaluation import gates, kpis
+from pipeline.evaluation.outcomes import Effect, Evaluation
 from pipeline.ledger import all_iterations, get_iteration, mark_done, open_key, recall, record_report, remember
+from pipeline.notices.announcements import announce_review
 from pipeline.problems.base import Arm
 from pipeline.reporting.pack import WrittenReport, write
+from pipeline.review.consequences import allowed_decisions
 from pipeline.review.items import record_effect
 from pipeline.review.requests import ReviewRequest, request_review
+
+if TYPE_CHECKING:
+    from pipeline.evaluation.drift import DriftReport
 
 Step = TypeVar("Step", bound=Callable[..., Any])
 
@@ -78,7 +82,7 @@ def assess_data(bench: Workbench, dataset: Dataset) -> Assessment:
             raise DataError("The data is not good enough to train on", findings)
         units = bench.problem.units(bench.charter, dataset, bench.stage)
         gates.check_target(bench.charter, bench.problem.measured_baseline(bench.charter, dataset, units))
-    with bench.ledger.transaction() as tx:
+    with bench.transaction() as tx:
         value = {"digest": dataset.digest, "location": str(bench.location)}
         remember(tx, f"dataset:{bench.attempt}", "dataset", value, project=bench.charter.project)
     return assessment
@@ -112,7 +116,7 @@ def play_arms(bench: Workbench, dataset: Dataset, candidates: Candidates) -> Pla
     ]
     baselines = [Arm(f"baseline:{name}", bench.charter, baseline=name) for name in bench.problem.baselines()]
     arms = (challenger, *others, *baselines, *candidates.variants.values())
-    with bench.ledger.transaction() as tx:
+    with bench.transaction() as tx:
         # Whoever follows the model in a trial stands in the record before anything is played.
         body = {"treated": challenger.name, "model": candidates.chosen.digest, "units": list(units)}
         tx.append("trial.begun", bench.charter.project, bench.record.subject, bench.record.started_by, "", body)
@@ -161,9 +165,18 @@ def judge_outcomes(
         )
     _keep_effects(bench, effects)
     with bench.step("drift report"):
-        current, reference = bench.problem.drift_frames(charter, dataset, previous_dataset(bench), DRIFT_ROWS)
-        shown = drift.report(current, reference, evaluation, charter, bench.report_folder)
+        shown = _drift(bench, dataset, evaluation)
     return Judgement(evaluation, arms, effects, verdicts, shown)
+
+
+def _drift(bench: Workbench, dataset: Dataset, evaluation: Evaluation) -> "DriftReport | None":
+    frames = bench.problem.drift_frames(bench.charter, dataset, previous_dataset(bench), DRIFT_ROWS)
+    if frames is None:
+        return None
+    from pipeline.evaluation import drift  # takes seconds, which a flow that starts need not wait for
+
+    current, reference = frames
+    return drift.report(current, reference, evaluation, bench.charter, bench.report_folder)
 
 
 def _control_inputs(
@@ -182,7 +195,7 @@ def _control_inputs(
 
 
 def _keep_effects(bench: Workbench, effects: tuple[Effect, ...]) -> None:
-    with bench.ledger.transaction() as tx:
+    with bench.transaction() as tx:
         for one in effects:
             triples = {"with": one.with_item, "without": one.without_item, "difference": one.difference}
             figures = {name: [at.value, at.low, at.high] for name, at in triples.items()}
@@ -204,7 +217,7 @@ def write_evidence(
     with bench.step("write report"):
         evidence = assemble(bench, dataset, assessment, candidates, played, judgement)
         report = write(evidence, bench.report_folder, judgement.drift.files if judgement.drift else ())
-    with bench.ledger.transaction() as tx:
+    with bench.transaction() as tx:
         record_report(tx, bench.record, report.digest, result_of(bench, dataset, candidates, judgement, report))
     with bench.step("track in MLflow"):
         track_evidence(bench, dataset, candidates, judgement, report)
@@ -215,10 +228,11 @@ def write_evidence(
 @step
 def request_signatures(bench: Workbench, judgement: Judgement) -> ReviewRequest:
     """Ask people; from here on the ledger waits, not this process."""
-    with bench.ledger.transaction() as tx:
+    with bench.transaction() as tx:
         record = get_iteration(tx, bench.record.project, bench.record.number, bench.record.stage)
         review = request_review(
             tx, record, verdicts=judgement.verdicts, allowed=allowed_decisions(bench.charter, record)
         )
+        announce_review(tx, review.id)
         mark_done(tx, open_key(record.project, record.number, record.stage))
     return review

@@ -1,6 +1,5 @@
 """What an iteration leaves in MLflow: one parent run, a child run per candidate, figures, evidence, aliases, tags."""
 
-from collections.abc import Sequence
 from dataclasses import replace
 
 from flows.handed import Candidates, Judgement
@@ -9,20 +8,15 @@ from pipeline.charter import Charter
 from pipeline.datasets.dataset import Dataset
 from pipeline.ledger import record_run
 from pipeline.models.records import CandidateRecord, DatasetRecord, IterationRecord
-from pipeline.models.tracking import Tracking
 from pipeline.problems.base import TrainedCandidate
 from pipeline.provenance import code_version
 from pipeline.reporting.pack import WrittenReport
-from pipeline.review.quorum import SignOff
-from pipeline.review.requests import ReviewRequest
-from pipeline.rollout.ladder import Release
-from pipeline.settings import Settings
 
 
 def track_candidates(bench: Workbench, dataset: Dataset, candidates: Candidates) -> Candidates:
     """Open or resume the iteration's run, log what was trained, register the challenger."""
     run = bench.tracking.open(_parent(bench, dataset))
-    with bench.ledger.transaction() as tx:
+    with bench.transaction() as tx:
         record_run(tx, bench.record, run)
     if bench.record.kind == "measure":
         return candidates
@@ -65,27 +59,6 @@ def track_evidence(
     bench.tracking.record(run, metrics=metrics, parameters=_parameters(bench.charter), tags=tags)
     bench.tracking.attach(run, {"evidence": bench.report_folder})
     bench.tracking.finish(run)
-
-
-def track_decision(settings: Settings, run: str, request: ReviewRequest, signoffs: Sequence[SignOff]) -> None:
-    """Tag a run with what people decided, and who they were."""
-    reviewers = ", ".join(f"{signoff.person} ({signoff.role})" for signoff in signoffs)
-    tags = {
-        "landed.decision": str(request.decision),
-        "landed.reviewers": reviewers,
-        "landed.review": request.id,
-        "landed.recorded": str(any(signoff.recorded for signoff in signoffs)).lower(),
-    }
-    Tracking(settings.mlflow).record(run, tags=tags)
-
-
-def point_champion(settings: Settings, project: str, release: Release | None) -> None:
-    """Let the registry's alias ``champion`` follow the ledger's release; the ledger leads, the registry shows."""
-    tracking = Tracking(settings.mlflow)
-    if release is None:
-        tracking.retire(project, "champion")
-    else:
-        tracking.point(project, "champion", release.model_version)
 
 
 def _parent(bench: Workbench, dataset: Dataset) -> IterationRecord:

@@ -59,7 +59,7 @@ def train(
         bench.progress(f"{label}: {what}", done, total)
 
     candidate = bench.problem.train(charter, dataset, spec, units, directory, progress)
-    with bench.ledger.transaction() as tx:
+    with bench.transaction() as tx:
         value = {"digest": candidate.digest, "directory": directory.name, "candidate": spec.name}
         remember(tx, f"train:{key}", "training", value, project=charter.project)
     return key, candidate

@@ -5,18 +5,25 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from flows.holding import held
 from pipeline.charter import Charter, Stage
 from pipeline.charter.reading import charter_from_canonical
-from pipeline.errors import LandedError
-from pipeline.ledger import IterationRecord, Ledger, get_iteration, transition
-from pipeline.models.tracking import Tracking
+from pipeline.errors import Busy, LandedError
+from pipeline.ledger import IterationRecord, Ledger, Transaction, get_iteration, mark_done, open_key, transition
+from pipeline.ledger.leases import Lease, fence
+from pipeline.notices.announcements import announce_failure
 from pipeline.problems.base import Problem
 from pipeline.problems.registry import find
 from pipeline.progress import Reporter, reporter
 from pipeline.review.requests import reviews_of
 from pipeline.settings import Settings
+
+if TYPE_CHECKING:
+    from pipeline.models.tracking import Tracking
 
 
 @dataclass(frozen=True)
@@ -26,24 +33,31 @@ class Workbench:
     Attributes:
         settings: of this installation.
         ledger: the record.
-        tracking: MLflow.
         problem: the charter's domain.
         record: the iteration as the ledger holds it.
         charter: the charter it runs under.
         location: where the source's data lies.
+        lease: this process's claim on the project.
         attempt: key of this attempt; a person may have an iteration done again, which lapses its report.
         seconds: wall time per step, filled in as the steps finish.
     """
 
     settings: Settings
     ledger: Ledger
-    tracking: Tracking
+    lease: Lease
     problem: Problem
     record: IterationRecord
     charter: Charter
     location: Path
     attempt: str
     seconds: dict[str, float] = field(default_factory=dict)
+
+    @cached_property
+    def tracking(self) -> "Tracking":
+        """MLflow, imported when it is first asked for: a flow starts seconds sooner without."""
+        from pipeline.models.tracking import Tracking
+
+        return Tracking(self.settings)
 
     @property
     def stage(self) -> Stage:
@@ -67,6 +81,17 @@ class Workbench:
         return reporter()
 
     @contextmanager
+    def transaction(self) -> Iterator[Transaction]:
+        """A transaction of the ledger that commits only while this process holds the project's lease.
+
+        Raises:
+            Busy: this process was silent for too long, and another one took the iteration over.
+        """
+        with self.ledger.transaction() as tx:
+            fence(tx, self.lease)
+            yield tx
+
+    @contextmanager
     def step(self, name: str) -> Iterator[None]:
         """Measure a step."""
         started = time.perf_counter()
@@ -79,21 +104,27 @@ def workbench(project: str, number: int, stage: str, location: Path) -> Iterator
     """Take up an iteration: it is ``running`` inside, and ``failed`` with its reason if one of our errors leaves.
 
     An interruption leaves it ``running``: whoever takes it up again finds the finished steps in the ledger.
+
+    Raises:
+        Busy: another process is at this project, or took it over from this one.
     """
     settings = Settings()
-    with Ledger(settings.ledger) as ledger:
+    with Ledger(settings.ledger) as ledger, held(ledger, project) as lease:
         with ledger.transaction() as tx:
             record = get_iteration(tx, project, number, stage)
             record = transition(tx, record, "running", actor=record.started_by)
         charter = charter_from_canonical(json.loads(record.charter))
-        tracking = Tracking(settings.mlflow)
+        problem, attempt = find(charter.problem), _attempt(ledger, record)
         try:
-            yield Workbench(
-                settings, ledger, tracking, find(charter.problem), record, charter, location, _attempt(ledger, record)
-            )
+            yield Workbench(settings, ledger, lease, problem, record, charter, location, attempt)
+        except Busy:
+            raise
         except LandedError as error:
             with ledger.transaction() as tx:
+                fence(tx, lease)
                 transition(tx, record, "failed", actor=record.started_by, details={"reason": str(error)})
+                mark_done(tx, open_key(project, number, stage))
+                announce_failure(tx, project, number, stage, error.headline)
             raise
 
 

@@ -15,6 +15,9 @@ from pathlib import Path
 import pytest
 
 from pipeline.settings import Settings
+from tests.postgres import postgres_server
+
+__all__ = ["postgres_server"]
 
 _PROCESS = Path(tempfile.mkdtemp(prefix="landed-tests-"))
 atexit.register(shutil.rmtree, _PROCESS, ignore_errors=True)
@@ -76,8 +79,8 @@ def mlflow_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from pipeline.models.tracking import Tracking
 
     folder = tmp_path_factory.mktemp("mlflow")
-    Tracking(folder)
-    return folder / "mlflow.db"
+    Tracking(Settings(data=folder))
+    return folder / "mlflow" / "mlflow.db"
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@
     ├── CharterError             2   the charter, or a patch to it, says something it may not
     ├── DataError                3   tables are missing, unreadable, empty or break their contract
     ├── Refused                  4   a person or run asked for what the rules do not allow
+    │   └── Busy                 4   another process is at this work, or took it over
     ├── LedgerError              5   the record cannot be read or written
     │   └── ChainBroken          5   the record was changed after it was written
     └── ModelError               6   a model is missing, unreleased or does not fit the data
@@ -61,6 +62,10 @@ class Refused(LandedError):
     """A person or a run asked for what the rules do not allow; the ledger records the attempt."""
 
     exit_code = 4
+
+
+class Busy(Refused):
+    """Another process is at this work, or took it over because this one was silent for too long."""
 
 
 class LedgerError(LandedError):

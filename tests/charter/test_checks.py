@@ -47,6 +47,50 @@ CASES = [
         "more than 50",
     ),
     Case(
+        "shrinking shares",
+        "    units: 300\n",
+        "    units: {share: 0.1}\n    periods: 1\n    milestone: 0.042\n    worst_unit_limit: 0.09\n"
+        "    resources: {people_days: 0, compute_hours: 0, money: 0}\n"
+        "  - name: whole\n    units: {share: 0.1}@@\n",
+        "stages[whole].units.share",
+        "the share 0.1 after 0.1 on 'chain'",
+        "more than 0.1",
+    ),
+    Case(
+        "units of the rung below left out",
+        "    units: 300\n",
+        "    units: [S001, S002]\n    periods: 1\n    milestone: 0.042\n    worst_unit_limit: 0.09\n"
+        "    resources: {people_days: 0, compute_hours: 0, money: 0}\n"
+        "  - name: whole\n    units: [S001, S003, S004]@@\n",
+        "stages[whole].units",
+        "without 'S002' of 'chain'",
+        "add S002",
+    ),
+    Case(
+        "a unit twice",
+        "    units: 300\n",
+        "    units:\n      - S001\n      - S001@@\n" + "".join(f"      - S{number:03d}\n" for number in range(2, 60)),
+        "stages[chain].units[#2]",
+        "'S001' a second time",
+        "remove the repetition",
+    ),
+    Case(
+        "too few controls to tell an effect from luck",
+        "    units: 50\n",
+        "    units: 50\n    controls: 5@@\n",
+        "stages[regional].controls",
+        "5 controls",
+        "at least 6",
+    ),
+    Case(
+        "a stage signed by one role",
+        "    units: 50\n",
+        "    units: 50\n    sign: [sponsor]@@\n",
+        "stages[regional].sign",
+        "1 roles",
+        "at least two roles",
+    ),
+    Case(
         "easing milestone",
         "    milestone: 0.046\n",
         "    milestone: 0.051@@\n",

@@ -44,6 +44,8 @@ MOVES: list[tuple[tuple[Step, ...], Any, str, str, str]] = [
     (("stages", 2, "worst_unit_limit"), 0.1, "stages[chain].worst_unit_limit", "loosened", "tightened"),
     (("stages", 0, "periods"), 6, "stages[pilot].periods", "loosened", "tightened"),
     (("stages", 0, "units"), 6, "stages[pilot].units", "widened", "neutral"),
+    (("stages", 0, "units"), ["S001"], "stages[pilot].units", "widened", "widened"),
+    (("stages", 0, "stay"), [], "stages[pilot].stay", "loosened", "tightened"),
     (("sign", "advance"), ["sponsor", "operations"], "sign.advance", "loosened", "tightened"),
     (("controls",), ["leakage"], "controls", "loosened", "tightened"),
     (("data", "max_quarantine_share"), 0.05, "data.max_quarantine_share", "loosened", "tightened"),
@@ -62,6 +64,12 @@ MOVES: list[tuple[tuple[Step, ...], Any, str, str, str]] = [
         "neutral",
     ),
     (("scope", "out"), [], "scope.out", "widened", "neutral"),
+    (("schedule", "monitor"), None, "schedule.monitor", "loosened", "tightened"),
+    (("schedule", "retrain"), None, "schedule.retrain", "loosened", "tightened"),
+    (("schedule", "time_zone"), "Europe/Berlin", "schedule.time_zone", "neutral", "neutral"),
+    (("retrain", "when"), "kpi worse than target for 9 periods", "retrain.when", "loosened", "loosened"),
+    (("retrain", "clear_after"), 5, "retrain.clear_after", "loosened", "tightened"),
+    (("retrain", "cool_down"), 9, "retrain.cool_down", "loosened", "tightened"),
     (("kpi", "owner"), "omar.haddad", "kpi.owner", "neutral", "neutral"),
     (("policy", "parameters", "service_level"), 0.95, "policy.parameters.service_level", "neutral", "neutral"),
     (("model", "candidates", 0, "features"), ["level"], "model.candidates[poisson].features", "neutral", "neutral"),
@@ -184,3 +192,37 @@ def test_loosened_one_way_is_tightened_the_other(charter: Charter, values: tuple
     elif values[0] != values[1]:
         assert sorted(kinds) == ["loosened", "tightened"]
         assert (kinds[0] == "loosened") == (values[1] > values[0])
+
+
+def _staged(charter: Charter, units: Any, **more: Any) -> Charter:
+    """The charter whose pilot has other units."""
+    values = copy.deepcopy(charter.canonical())
+    values["stages"][0] |= {"units": units, **more}
+    return charter_from_canonical(values)
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "kinds"),
+    [
+        ({"share": 0.1}, {"share": 0.2}, {"stages[pilot].units.share": "widened"}),
+        ({"share": 0.2}, {"share": 0.1}, {"stages[pilot].units.share": "neutral"}),
+        (["S1", "S2"], ["S1", "S2", "S3"], {"stages[pilot].units": "widened"}),
+        (["S1", "S2"], ["S2"], {"stages[pilot].units": "neutral"}),
+        ({"region": "north"}, {"region": "south"}, {"stages[pilot].units.region": "widened"}),
+        (5, {"region": "south"}, {"stages[pilot].units": "widened"}),
+    ],
+)
+def test_units_chosen_in_another_way_may_be_any_units(
+    charter: Charter, one: Any, other: Any, kinds: dict[str, str]
+) -> None:
+    found = difference(_staged(charter, one), _staged(charter, other))
+    assert {change.path: change.kind for change in found} == kinds
+
+
+def test_controls_gates_and_signers_of_a_stage_only_ever_tighten_by_more(charter: Charter) -> None:
+    strict = _staged(charter, 5, controls=10, enter=["drift.*"], sign=["sponsor", "operations"])
+    there = {change.path: change.kind for change in difference(charter, strict)}
+    back = {change.path: change.kind for change in difference(strict, charter)}
+    paths = {f"stages[pilot].{key}" for key in ("controls", "enter", "sign")}
+    assert there == dict.fromkeys(paths, "tightened")
+    assert back == dict.fromkeys(paths, "loosened")

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.ledger import Ledger, all_iterations
-from pipeline.models import tracking
+from pipeline.models import store
 from pipeline.settings import Settings
 from tests.cli.calling import assert_refused, contents, landed, mended, refusals, sign
 from tests.conftest import Home
@@ -59,7 +59,7 @@ def test_a_ledger_that_another_process_holds(review, home, monkeypatch):
 
 
 def test_a_tracking_store_that_another_process_holds_leaves_the_iteration_to_be_taken_up(home, monkeypatch):
-    monkeypatch.setattr(tracking, "_PATIENCE", 0.2)
+    monkeypatch.setattr(store, "PATIENCE", 0.2)
     (home.data / "mlflow").mkdir(parents=True)
     with closing(sqlite3.connect(home.data / "mlflow" / "mlflow.db", isolation_level=None)) as holder:
         holder.execute("BEGIN IMMEDIATE")

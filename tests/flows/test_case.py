@@ -382,7 +382,6 @@ def test_the_released_version_decides_even_if_somebody_moved_the_alias(case, cli
     client.set_registered_model_alias(PROJECT, "champion", case.rows[0].record.result["model_version"])
     served = serve(ledger, Settings(), PROJECT, case.home.retailer)
     assert (served.alias, served.version, served.proposal) == ("champion", released.model_version, False)
-    assert str(client.get_model_version_by_alias(PROJECT, "champion").version) == released.model_version
     orders = served.decisions
     assert len(orders) == SPEC.series
     assert not orders.duplicated(["store", "product"]).any()

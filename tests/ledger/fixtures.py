@@ -3,13 +3,6 @@
 import pytest
 
 from pipeline.ledger import Ledger
-from tests.ledger.stores import postgresql
-
-
-@pytest.fixture(scope="session")
-def server():
-    with postgresql() as running:
-        yield running
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

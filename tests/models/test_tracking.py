@@ -1,5 +1,4 @@
-import shutil
-import sqlite3
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,32 +10,8 @@ import pytest
 from mlflow.tracking import MlflowClient
 
 from pipeline.errors import LedgerError, ModelError
-from pipeline.models.records import CandidateRecord, DatasetRecord, IterationRecord
+from pipeline.models.records import CandidateRecord, IterationRecord
 from pipeline.models.tracking import Tracking
-
-DATASET = DatasetRecord("toy", "d" * 64, "a toy", {"sales": 1200})
-FIRST = IterationRecord("shelves", 1, "pilot", "c" * 64, "v1", DATASET, "emma")
-
-
-@pytest.fixture(scope="session")
-def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An empty store: MLflow's migrations take two seconds, so they run once."""
-    directory = tmp_path_factory.mktemp("mlflow")
-    Tracking(directory)
-    return directory / "mlflow.db"
-
-
-@pytest.fixture
-def tracking(template: Path, tmp_path: Path) -> Tracking:
-    store = tmp_path / "with a space"
-    store.mkdir()
-    shutil.copy(template, store / "mlflow.db")
-    return Tracking(store)
-
-
-@pytest.fixture
-def client(tracking: Tracking) -> MlflowClient:
-    return MlflowClient(tracking_uri=tracking.uri, registry_uri=tracking.uri)
 
 
 @pytest.fixture(scope="session")
@@ -57,30 +32,34 @@ def small(files: Path) -> CandidateRecord:
     return CandidateRecord("small", "key-1", files, {"rounds": 5, "seed": 7}, metrics, backtest)
 
 
-def test_an_iteration_is_one_parent_run_with_its_dataset_and_tags(tracking: Tracking, client: MlflowClient) -> None:
-    run = client.get_run(tracking.open(FIRST))
+def test_an_iteration_is_one_parent_run_with_its_dataset_and_tags(
+    tracking: Tracking, client: MlflowClient, iteration: IterationRecord
+) -> None:
+    run = client.get_run(tracking.open(iteration))
     assert run.data.tags["landed.charter"] == "c" * 64
     assert run.data.tags["landed.started_by"] == "emma"
     (logged,) = run.inputs.dataset_inputs
     assert (logged.dataset.name, logged.dataset.digest) == ("toy", "d" * 36)
 
 
-def test_a_killed_iteration_is_resumed_and_never_doubled(tracking: Tracking, client: MlflowClient) -> None:
-    first = tracking.open(FIRST)
+def test_a_killed_iteration_is_resumed_and_never_doubled(
+    tracking: Tracking, client: MlflowClient, iteration: IterationRecord, again_opened: Callable[[], Tracking]
+) -> None:
+    first = tracking.open(iteration)
     tracking.finish(first, "KILLED")
-    again = Tracking(tracking.database.parent).open(replace(FIRST, code="v2"))
+    again = again_opened().open(replace(iteration, code="v2"))
     run = client.get_run(again)
     assert (again, run.info.status, run.data.tags["landed.code"]) == (first, "RUNNING", "v2")
-    assert tracking.open(replace(FIRST, number=2)) != first
-    assert tracking.find("shelves", 1, "pilot") == first
-    assert tracking.find("shelves", 9, "pilot") is None
+    assert tracking.open(replace(iteration, number=2)) != first
+    assert tracking.find(iteration.project, 1, "pilot") == first
+    assert tracking.find(iteration.project, 9, "pilot") is None
     assert tracking.find("unheard-of", 1, "pilot") is None
 
 
 def test_a_candidate_is_a_child_run_with_figures_model_and_backtest(
-    tracking: Tracking, client: MlflowClient, small: CandidateRecord
+    tracking: Tracking, client: MlflowClient, small: CandidateRecord, iteration: IterationRecord
 ) -> None:
-    parent = tracking.open(FIRST)
+    parent = tracking.open(iteration)
     run = client.get_run(tracking.log_candidate(parent, small))
     assert run.info.status == "FINISHED"
     assert run.data.tags["mlflow.parentRunId"] == parent
@@ -95,9 +74,9 @@ def test_a_candidate_is_a_child_run_with_figures_model_and_backtest(
 
 
 def test_the_logged_model_predicts_as_the_booster_and_holds_no_pickle(
-    tracking: Tracking, client: MlflowClient, small: CandidateRecord
+    tracking: Tracking, client: MlflowClient, small: CandidateRecord, iteration: IterationRecord, tmp_path: Path
 ) -> None:
-    run = client.get_run(tracking.log_candidate(tracking.open(FIRST), small))
+    run = client.get_run(tracking.log_candidate(tracking.open(iteration), small))
     mlflow.set_tracking_uri(tracking.uri)
     model = client.get_logged_model(run.data.tags["landed.logged_model"])
     loaded = mlflow.lightgbm.load_model(f"models:/{model.model_id}")
@@ -106,14 +85,17 @@ def test_the_logged_model_predicts_as_the_booster_and_holds_no_pickle(
     np.testing.assert_array_equal(loaded.predict(rows), expected)
     described = mlflow.models.get_model_info(f"models:/{model.model_id}")
     assert described.signature.inputs.input_names() == ["lag_1", "lag_52"]
-    suffixes = {path.suffix for path in tracking.artifacts.rglob("*") if path.is_file()}
-    assert suffixes <= {".txt", ".json", ".csv", ".lgb", ".yaml", ""}
+    for name, uri in (("run", run.info.artifact_uri), ("model", f"models:/{model.model_id}")):
+        mlflow.artifacts.download_artifacts(uri, dst_path=str(tmp_path / name), tracking_uri=tracking.uri)
+        suffixes = {path.suffix for path in (tmp_path / name).rglob("*") if path.is_file()}
+        assert suffixes
+        assert suffixes <= {".txt", ".json", ".csv", ".lgb", ".yaml", ""}
 
 
 def test_a_finished_training_is_not_logged_twice(
-    tracking: Tracking, client: MlflowClient, small: CandidateRecord
+    tracking: Tracking, client: MlflowClient, small: CandidateRecord, iteration: IterationRecord
 ) -> None:
-    parent = tracking.open(FIRST)
+    parent = tracking.open(iteration)
     first = tracking.log_candidate(parent, small)
     assert tracking.log_candidate(parent, small) == first
     other = tracking.log_candidate(parent, replace(small, key="key-2"))
@@ -123,9 +105,9 @@ def test_a_finished_training_is_not_logged_twice(
 
 
 def test_an_unfinished_training_is_logged_to_its_end_in_the_same_run(
-    tracking: Tracking, client: MlflowClient, small: CandidateRecord
+    tracking: Tracking, client: MlflowClient, small: CandidateRecord, iteration: IterationRecord
 ) -> None:
-    parent = tracking.open(FIRST)
+    parent = tracking.open(iteration)
     first = tracking.log_candidate(parent, small)
     client.update_run(first, status="RUNNING")
     assert tracking.log_candidate(parent, small) == first
@@ -133,8 +115,10 @@ def test_an_unfinished_training_is_logged_to_its_end_in_the_same_run(
     assert len(client.get_metric_history(first, "wape")) == 1
 
 
-def test_figures_tags_and_files_are_added_later(tracking: Tracking, client: MlflowClient, tmp_path: Path) -> None:
-    run = tracking.open(FIRST)
+def test_figures_tags_and_files_are_added_later(
+    tracking: Tracking, client: MlflowClient, tmp_path: Path, iteration: IterationRecord
+) -> None:
+    run = tracking.open(iteration)
     pack = tmp_path / "pack"
     pack.mkdir()
     (pack / "report.html").write_text("<p>evidence</p>")
@@ -150,78 +134,82 @@ def test_figures_tags_and_files_are_added_later(tracking: Tracking, client: Mlfl
     assert {item.path for item in client.list_artifacts(run)} == {"evidence", "drift.html"}
 
 
-def test_a_registered_model_comes_back_byte_for_byte(tracking: Tracking, small: CandidateRecord) -> None:
-    run = tracking.log_candidate(tracking.open(FIRST), small)
-    version = tracking.register("shelves", run, "challenger", {"landed.iteration": "shelves/1/pilot"})
-    assert tracking.register("shelves", run, "challenger") == version
-    tracking.point("shelves", "champion", version)
-    release = tracking.released("shelves")
+def test_a_registered_model_comes_back_byte_for_byte(
+    tracking: Tracking, small: CandidateRecord, iteration: IterationRecord
+) -> None:
+    run = tracking.log_candidate(tracking.open(iteration), small)
+    version = tracking.register(
+        iteration.project, run, "challenger", {"landed.iteration": f"{iteration.project}/1/pilot"}
+    )
+    assert tracking.register(iteration.project, run, "challenger") == version
+    tracking.point(iteration.project, "champion", version)
+    release = tracking.released(iteration.project)
     assert (release.version, release.run) == (version, run)
     for name in ("model.txt", "model.json"):
         assert (release.directory / name).read_bytes() == (small.directory / name).read_bytes()
 
 
-def test_a_candidate_without_a_booster_can_be_released_too(tracking: Tracking, tmp_path: Path) -> None:
+def test_a_candidate_without_a_booster_can_be_released_too(
+    tracking: Tracking, tmp_path: Path, iteration: IterationRecord
+) -> None:
     directory = tmp_path / "mean"
     directory.mkdir()
     (directory / "model.json").write_text('{"window": 8}')
     record = CandidateRecord("mean", "key-9", directory, {"window": 8}, {})
-    tracking.register("shelves", tracking.log_candidate(tracking.open(FIRST), record), "champion")
-    assert (tracking.released("shelves").directory / "model.json").read_text() == '{"window": 8}'
+    tracking.register(iteration.project, tracking.log_candidate(tracking.open(iteration), record), "champion")
+    assert (tracking.released(iteration.project).directory / "model.json").read_text() == '{"window": 8}'
 
 
-def test_a_rollback_points_the_alias_at_the_earlier_version(tracking: Tracking, small: CandidateRecord) -> None:
-    parent = tracking.open(FIRST)
-    old = tracking.register("shelves", tracking.log_candidate(parent, small), "champion")
-    new = tracking.register("shelves", tracking.log_candidate(parent, replace(small, key="key-2")), "champion")
-    assert tracking.released("shelves").version == new != old
-    tracking.point("shelves", "champion", old)
-    assert tracking.released("shelves").version == old
+def test_a_rollback_points_the_alias_at_the_earlier_version(
+    tracking: Tracking, small: CandidateRecord, iteration: IterationRecord
+) -> None:
+    parent = tracking.open(iteration)
+    old = tracking.register(iteration.project, tracking.log_candidate(parent, small), "champion")
+    new = tracking.register(iteration.project, tracking.log_candidate(parent, replace(small, key="key-2")), "champion")
+    assert tracking.released(iteration.project).version == new != old
+    tracking.point(iteration.project, "champion", old)
+    assert tracking.released(iteration.project).version == old
     with pytest.raises(LedgerError):
-        tracking.point("shelves", "champion", "99")
+        tracking.point(iteration.project, "champion", "99")
 
 
-def test_a_changed_model_file_is_refused(tracking: Tracking, small: CandidateRecord) -> None:
-    tracking.register("shelves", tracking.log_candidate(tracking.open(FIRST), small), "champion")
-    path = tracking.released("shelves").directory / "model.json"
-    path.write_text('{"residuals": [9, 9]}')
+def test_a_model_file_changed_where_it_is_kept_is_refused(
+    tracking: Tracking, client: MlflowClient, small: CandidateRecord, iteration: IterationRecord
+) -> None:
+    run = tracking.log_candidate(tracking.open(iteration), small)
+    tracking.register(iteration.project, run, "champion")
+    client.log_text(run, '{"residuals": [9, 9]}', "candidate/model.json")
     with pytest.raises(ModelError, match="was changed"):
-        tracking.released("shelves")
+        tracking.released(iteration.project)
 
 
-def test_a_model_that_was_never_released_is_named(tracking: Tracking) -> None:
+def test_a_local_model_file_that_was_changed_is_refused_or_fetched_again(
+    tracking: Tracking, small: CandidateRecord, iteration: IterationRecord
+) -> None:
+    tracking.register(iteration.project, tracking.log_candidate(tracking.open(iteration), small), "champion")
+    path = tracking.released(iteration.project).directory / "model.json"
+    path.write_text('{"residuals": [9, 9]}')
+    if path.is_relative_to(tracking.store.fetched):
+        assert tracking.released(iteration.project).directory == path.parent
+        assert path.read_bytes() == (small.directory / "model.json").read_bytes()
+    else:
+        with pytest.raises(ModelError, match="was changed"):
+            tracking.released(iteration.project)
+
+
+def test_a_model_that_was_never_released_is_named(tracking: Tracking, iteration: IterationRecord) -> None:
     with pytest.raises(ModelError, match="no model is released as champion"):
-        tracking.released("shelves")
+        tracking.released(iteration.project)
 
 
-def test_an_alias_that_was_never_set_is_named(tracking: Tracking, small: CandidateRecord) -> None:
-    tracking.register("shelves", tracking.log_candidate(tracking.open(FIRST), small), "challenger")
+def test_an_alias_that_was_never_set_is_named(
+    tracking: Tracking, small: CandidateRecord, iteration: IterationRecord
+) -> None:
+    tracking.register(iteration.project, tracking.log_candidate(tracking.open(iteration), small), "challenger")
     with pytest.raises(ModelError, match="no model is released as champion"):
-        tracking.released("shelves")
+        tracking.released(iteration.project)
 
 
-def test_a_run_without_a_candidate_cannot_be_registered(tracking: Tracking) -> None:
+def test_a_run_without_a_candidate_cannot_be_registered(tracking: Tracking, iteration: IterationRecord) -> None:
     with pytest.raises(ModelError, match="no candidate"):
-        tracking.register("shelves", tracking.open(FIRST), "challenger")
-
-
-def test_a_store_that_is_no_database_is_refused_at_once(tmp_path: Path) -> None:
-    (tmp_path / "mlflow.db").write_text("this is a text file and no database, and it is long enough to tell " * 20)
-    with pytest.raises(LedgerError, match="not a database"):
-        Tracking(tmp_path)
-
-
-def test_a_directory_that_cannot_be_made_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("in the way")
-    with pytest.raises(LedgerError, match="cannot be opened"):
-        Tracking(tmp_path / "file" / "store")
-
-
-def test_a_locked_store_is_refused_with_a_remedy(tracking: Tracking, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pipeline.models.tracking._PATIENCE", 0.1)
-    holder = sqlite3.connect(tracking.database, isolation_level=None)
-    holder.execute("BEGIN EXCLUSIVE")
-    with pytest.raises(LedgerError, match=r"locked[\s\S]*let the other process finish"):
-        Tracking(tracking.database.parent)
-    holder.execute("ROLLBACK")
-    holder.close()
+        tracking.register(iteration.project, tracking.open(iteration), "challenger")

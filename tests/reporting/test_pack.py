@@ -37,7 +37,9 @@ def test_a_pack_holds_page_twin_and_manifest_under_one_digest(evidence: Evidence
     ]
     for path in (written.html, written.json, written.manifest):
         assert written.digest in path.read_text(encoding="utf-8")
-    assert sorted(p.name for p in (tmp_path / "pack").iterdir()) == ["evidence.html", "evidence.json", "manifest.json"]
+    names = ["evidence.html", "evidence.json", "evidence.zh.html", "manifest.json"]
+    assert sorted(p.name for p in (tmp_path / "pack").iterdir()) == names
+    assert set(written.files) == set(names) - {"manifest.json"}
 
 
 def test_the_same_evidence_gives_the_same_bytes(evidence: Evidence, drift: Path, tmp_path: Path) -> None:
@@ -82,6 +84,7 @@ def test_an_untouched_pack_is_whole(evidence: Evidence, drift: Path, tmp_path: P
         ("evidence.json", "d" * 64, "e" * 64),
         ("evidence.html", "8.1\u00a0%", "9.1\u00a0%"),
         ("evidence.html", "Tom Okoye", "Tom Okoya"),
+        ("evidence.zh.html", "Tom Okoye", "Tom Okoya"),
         ("drift.html", "drift", "calm"),
         ("manifest.json", "a" * 64, "b" * 64),
         ("manifest.json", '"iteration":3', '"iteration":4'),
@@ -118,7 +121,7 @@ def test_a_pack_rewritten_whole_is_found_by_the_hash_the_ledger_keeps(evidence: 
         verify(tmp_path, asked)
 
 
-@pytest.mark.parametrize("file", ["evidence.html", "evidence.json", "manifest.json", "drift.html"])
+@pytest.mark.parametrize("file", ["evidence.html", "evidence.zh.html", "evidence.json", "manifest.json", "drift.html"])
 def test_a_missing_file_is_named(evidence: Evidence, drift: Path, tmp_path: Path, file: str) -> None:
     write(evidence, tmp_path / "pack", [drift])
     (tmp_path / "pack" / file).unlink()

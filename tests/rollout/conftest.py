@@ -1,3 +1,3 @@
-from tests.ledger.fixtures import file_ledger, ledger, server, url
+from tests.ledger.fixtures import file_ledger, ledger, url
 
-__all__ = ["file_ledger", "ledger", "server", "url"]
+__all__ = ["file_ledger", "ledger", "url"]

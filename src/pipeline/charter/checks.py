@@ -11,9 +11,13 @@ from datetime import date
 from itertools import pairwise
 
 from pipeline.charter.advice import Advice, Path
-from pipeline.charter.model import DECISIONS, Charter, Direction
+from pipeline.charter.model import DECISIONS, Charter, Direction, UnitShare
+from pipeline.charter.rules import RuleError, metrics_of, parse
+from pipeline.charter.timetable import cron_fault, zone_fault
 
 _NOTHING: frozenset[Path] = frozenset()
+#: With fewer controls a placebo test among them can never fall below 5 %: ``1 / (1 + C(6, 3))`` is 4.8 %.
+LEAST_CONTROLS = 6
 
 
 @dataclass(frozen=True)
@@ -208,12 +212,51 @@ def _signing_roles_are_filled(charter: Charter) -> Iterator[Advice]:
 
 def _ladder(charter: Charter) -> Iterator[Advice]:
     for position, (lower, upper) in enumerate(pairwise(charter.stages), start=1):
-        if upper.units <= lower.units:
+        more = "each rung of the rollout must hold more units than the one below"
+        path: Path = ("stages", position, "units")
+        if upper.size is not None and lower.size is not None and upper.size <= lower.size:
+            found = f"{upper.size} units after {lower.size} on '{lower.name}'"
+            yield Advice(path, found, f"write more than {lower.size}: {more}")
+        shares = [rung.units.share for rung in (lower, upper) if isinstance(rung.units, UnitShare)]
+        if len(shares) > 1 and shares[1] <= shares[0]:
+            found = f"the share {shares[1]:g} after {shares[0]:g} on '{lower.name}'"
+            yield Advice((*path, "share"), found, f"write more than {shares[0]:g}: {more}")
+        if isinstance(upper.units, tuple) and isinstance(lower.units, tuple):
+            lost = [unit for unit in lower.units if unit not in upper.units]
+            if lost:
+                yield Advice(path, f"without '{lost[0]}' of '{lower.name}'", f"add {', '.join(lost)}: {more}")
+
+
+def _stage_units(charter: Charter) -> Iterator[Advice]:
+    for position, stage in enumerate(charter.stages):
+        if isinstance(stage.units, tuple):
+            yield from _repeated(("stages", position, "units"), None, stage.units)
+
+
+def _stage_controls(charter: Charter) -> Iterator[Advice]:
+    for position, stage in enumerate(charter.stages):
+        if 0 < stage.controls < LEAST_CONTROLS:
             yield Advice(
-                ("stages", position, "units"),
-                f"{upper.units} units after {lower.units} on '{lower.name}'",
-                f"write more than {lower.units}: each rung of the rollout must hold more units than the one below",
+                ("stages", position, "controls"),
+                f"{stage.controls} controls",
+                f"write 0 or at least {LEAST_CONTROLS}: fewer cannot tell an effect from luck, whatever is measured",
             )
+
+
+def _stage_signers(charter: Charter) -> Iterator[Advice]:
+    filled = {person.role for person in charter.people}
+    for position, stage in enumerate(charter.stages):
+        if stage.sign is None:
+            continue
+        path: Path = ("stages", position, "sign")
+        if len(set(stage.sign)) < 2:
+            remedy = "name at least two roles, or leave the key out: going up never hangs on one person"
+            yield Advice(path, f"{len(set(stage.sign))} roles", remedy)
+        yield from _repeated(path, None, stage.sign)
+        for place, role in enumerate(stage.sign):
+            if role not in filled:
+                remedy = f"add a person with `role: {role}` to people, or let another role sign"
+                yield Advice((*path, place), f"the role {role}, which nobody fills", remedy)
 
 
 def _milestones(charter: Charter) -> Iterator[Advice]:
@@ -277,6 +320,32 @@ def _baseline_history(charter: Charter) -> Iterator[Advice]:
         )
 
 
+def _time_zone(charter: Charter) -> Iterator[Advice]:
+    fault = zone_fault(charter.schedule.time_zone)
+    if fault is not None:
+        yield Advice(("schedule", "time_zone"), f"'{charter.schedule.time_zone}', which is no time zone", fault)
+
+
+def _crons(charter: Charter) -> Iterator[Advice]:
+    for key in ("retrain", "monitor"):
+        cron = getattr(charter.schedule, key)
+        fault = cron_fault(cron) if cron is not None else None
+        if fault is not None:
+            remedy = f"write minute, hour, day of month, month, day of week, such as {_CRONS[key]}"
+            yield Advice(("schedule", key), f"'{cron}': {fault}", remedy)
+
+
+_CRONS = {"retrain": '`retrain: "0 6 * * 1"` (Mondays at six)', "monitor": '`monitor: "0 5 * * *"` (daily at five)'}
+
+
+def _retrain_rule(charter: Charter) -> Iterator[Advice]:
+    try:
+        parse(charter.retrain.when, metrics_of(charter))
+    except RuleError as error:
+        found = f"{error.found} at character {error.position} of '{charter.retrain.when}'"
+        yield Advice(("retrain", "when"), found, error.expected)
+
+
 def looser(value: float, than: float, direction: Direction) -> bool:
     """Whether a limit asks for less than another one, given which way is better."""
     return value > than if direction == "lower" else value < than
@@ -301,9 +370,15 @@ _CHECKS: tuple[_Check, ...] = (
     _Check(_control_names, _reads("controls")),
     _Check(_stage_names, _reads("stages")),
     _Check(_ladder, _reads("stages")),
+    _Check(_stage_units, _reads("stages")),
+    _Check(_stage_controls, _reads("stages")),
+    _Check(_stage_signers, _reads("stages", "people")),
     _Check(_milestones, _reads("stages", "kpi.direction")),
     _Check(_last_milestone, _reads("stages", "kpi.direction", "kpi.target")),
     _Check(_target_share, _reads("kpi.unit", "kpi.target")),
     _Check(_stage_shares, _reads("stages", "kpi.unit")),
     _Check(_money, _reads("stages", "budget.money", "budget.currency")),
+    _Check(_time_zone, _reads("schedule.time_zone")),
+    _Check(_crons, _reads("schedule.retrain", "schedule.monitor")),
+    _Check(_retrain_rule, _reads("retrain.when", "kpi.name", "kpi.direction", "guardrails")),
 )

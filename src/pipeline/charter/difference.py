@@ -116,7 +116,10 @@ class _Judge:
         """A rung added is more units; a rung skipped on the way to the top is a measurement less."""
         if old is None:
             return "widened"
-        return "loosened" if old["units"] < self.new["stages"][-1]["units"] else "neutral"
+        last = self.new["stages"][-1]["units"]
+        if isinstance(old["units"], int) and isinstance(last, int) and old["units"] >= last:
+            return "neutral"
+        return "loosened"
 
 
 def _limit(old_kpi: Mapping[str, Any], new_kpi: Mapping[str, Any], old: Any, new: Any) -> ChangeKind:
@@ -166,6 +169,15 @@ def _more_is_wider(_judge: _Judge, _path: str, old: Any, new: Any) -> ChangeKind
     return "widened" if new > old else "neutral"
 
 
+def _more_units_is_wider(_judge: _Judge, _path: str, old: Any, new: Any) -> ChangeKind:
+    """Counts and shares by size, lists by what they hold; units chosen in another way may be any units."""
+    if isinstance(old, int | float) and isinstance(new, int | float):
+        return "widened" if new > old else "neutral"
+    if isinstance(old, list) and isinstance(new, list):
+        return "neutral" if set(new) <= set(old) else "widened"
+    return "widened"
+
+
 def _added_is_tighter(_judge: _Judge, _path: str, old: Any, new: Any) -> ChangeKind:
     return _moved(old is not None and new is None, old is None)
 
@@ -176,6 +188,8 @@ def _section_rule(path: str) -> _Rule | None:
         return _more_words_is_tighter
     if path.startswith("scope.leave_out."):
         return _fewer_words_is_wider
+    if path.startswith("stages[") and "].units." in path:
+        return _more_units_is_wider
     return None
 
 
@@ -202,10 +216,20 @@ _RULES: dict[str, _Rule] = {
     "data.min_coverage": _more_is_tighter,
     "controls": _more_words_is_tighter,
     "stages[]": _Judge.stage,
-    "stages[].units": _more_is_wider,
+    "stages[].units": _more_units_is_wider,
+    "stages[].units.share": _more_units_is_wider,
+    "stages[].controls": _more_is_tighter,
+    "stages[].enter": _more_words_is_tighter,
+    "stages[].stay": _more_words_is_tighter,
+    "stages[].sign": _added_is_tighter,
     "stages[].periods": _more_is_tighter,
     "stages[].milestone": _Judge.toward_goal,
     "stages[].worst_unit_limit": _Judge.toward_goal,
+    "schedule.retrain": _added_is_tighter,
+    "schedule.monitor": _added_is_tighter,
+    "retrain.when": _always_loosened,
+    "retrain.clear_after": _less_is_tighter,
+    "retrain.cool_down": _less_is_tighter,
     "budget.iterations": _less_is_tighter,
     "budget.money": _less_is_tighter,
     "budget.stop_after_no_gain": _less_is_tighter,

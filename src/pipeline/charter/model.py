@@ -177,15 +177,73 @@ class Resources(Part):
     money: float = Field(ge=0, description="money, in the budget's currency", examples=[15000])
 
 
+class Capacity(Part):
+    """What the machines of a stage can give; a figure that is left out is not limited."""
+
+    memory_gb: float | None = Field(default=None, gt=0, description="memory of one run at most", examples=[16.0])
+    storage_gb: float | None = Field(default=None, gt=0, description="disk space of one run at most", examples=[50.0])
+
+
+class UnitShare(Part):
+    """A share of all units."""
+
+    share: float = Field(gt=0, le=1, description="share of all units", examples=[0.2])
+
+
 class Stage(Part):
     """A rung of the rollout: how many units follow the model, for how long, and what must hold to go on."""
 
     name: Slug = Field(description="the rung's name", examples=["pilot"])
-    units: int = Field(ge=1, description="units (stores, teams) that follow the model on this rung", examples=[5])
+    units: (
+        Annotated[int, Field(ge=1)]
+        | Annotated[tuple[Text, ...], Field(min_length=1)]
+        | UnitShare
+        | Annotated[dict[Slug, Text], Field(min_length=1, max_length=1)]
+    ) = Field(
+        description="units (stores, teams) that follow the model on this rung: so many, `[S001, S002]`, "
+        "`{region: north}` or `{share: 0.2}`; a rung holds the units of the rungs below",
+        examples=[5],
+    )
+    controls: int = Field(
+        default=0,
+        ge=0,
+        description="units kept on today's rule to measure the effect against; 0 for none",
+        examples=[10],
+    )
     periods: int = Field(ge=1, description="periods measured before the next decision", examples=[13])
     milestone: float = Field(description="the KPI that must be reached here to go up", examples=[0.05])
     worst_unit_limit: float = Field(description="the KPI no single unit may be worse than", examples=[0.09])
     resources: Resources = Field(description="what the rung needs")
+    capacity: Capacity = Field(default=Capacity(), description="what one run on this rung may take, if that is limited")
+    enter: tuple[Text, ...] = Field(
+        default=(), description="gates that must pass to go up to this rung, warnings too", examples=[["drift.*"]]
+    )
+    stay: tuple[Text, ...] = Field(
+        default=("guardrail.*", "field.guardrail.*"),
+        description="gates whose failure on this rung proposes to roll back",
+        examples=[["guardrail.*", "field.guardrail.*"]],
+    )
+    sign: tuple[Role, ...] | None = Field(
+        default=None,
+        description="roles that must sign to go up from this rung, in place of sign.advance",
+        examples=[["sponsor", "business_owner"]],
+    )
+
+    @property
+    def size(self) -> int | None:
+        """How many units, where the charter alone tells."""
+        if isinstance(self.units, int):
+            return self.units
+        return len(self.units) if isinstance(self.units, tuple) else None
+
+    @property
+    def amount(self) -> str:
+        """How many units, to stand before the word for them: ``5``, ``20 % of the`` or ``all north`` (stores)."""
+        if isinstance(self.units, UnitShare):
+            return f"{self.units.share * 100:g} % of the"
+        if isinstance(self.units, dict):
+            return f"all {' '.join(self.units.values())}"
+        return str(self.size)
 
 
 class Budget(Part):
@@ -196,6 +254,43 @@ class Budget(Part):
     currency: Currency = Field(description="ISO 4217 code of the currency", examples=["EUR"])
     stop_after_no_gain: int = Field(
         default=2, ge=1, description="iterations without gain that force a stop-or-continue decision", examples=[2]
+    )
+    minutes_per_signoff: float = Field(
+        default=60.0, ge=0, description="people's minutes one sign-off takes, with reading", examples=[60]
+    )
+
+
+class Schedule(Part):
+    """When the program starts by itself: five-field cron in the time zone of the people who read the results."""
+
+    time_zone: Text = Field(default="UTC", description="IANA time zone of the crons", examples=["Europe/Lisbon"])
+    retrain: Text | None = Field(
+        default=None,
+        description="when the next iteration is opened; left out: never by the clock",
+        examples=["0 6 * * 1"],
+    )
+    monitor: Text | None = Field(
+        default=None, description="when newest data is looked at; left out: never by the clock", examples=["0 5 * * *"]
+    )
+
+
+class Retrain(Part):
+    """When monitoring asks for another iteration, and how it is kept from asking again and again."""
+
+    when: Text = Field(
+        default="drift_share > 0.3 for 2 periods or kpi worse than target for 2 periods",
+        description="the rule over monitored periods, see pipeline.charter.rules",
+        examples=["drift_share > 0.3 for 2 periods or kpi worse than target for 2 periods"],
+    )
+    clear_after: int = Field(
+        default=2,
+        ge=1,
+        le=52,
+        description="periods in a row without the condition before it may ask again",
+        examples=[2],
+    )
+    cool_down: int = Field(
+        default=4, ge=0, le=104, description="periods after the last asking or training without another", examples=[4]
     )
 
 
@@ -255,6 +350,16 @@ class Charter(Part):
     )
     stages: tuple[Stage, ...] = Field(min_length=1, description="the rollout ladder, smallest rung first")
     budget: Budget = Field(description="how much may be spent, and when to ask whether to stop")
+    schedule: Schedule = Field(
+        default=Schedule(),
+        description="when the program starts by itself; left out: only when somebody starts it",
+        examples=[{"time_zone": "Europe/Lisbon", "retrain": "0 6 * * 1", "monitor": "0 5 * * *"}],
+    )
+    retrain: Retrain = Field(
+        default=Retrain(),
+        description="when monitoring asks for another iteration",
+        examples=[{"when": "drift_share > 0.3 for 2 periods", "clear_after": 2, "cool_down": 4}],
+    )
     seed: int = Field(default=20260, ge=0, description="fixes every random draw of the project", examples=[20260])
 
     def canonical(self) -> dict[str, Any]:
@@ -277,6 +382,11 @@ class Charter(Part):
             if stage.name == name:
                 return stage
         raise KeyError(name)
+
+    def signers(self, decision: DecisionName, stage: str) -> tuple[Role, ...]:
+        """The roles that must sign a decision on a stage; KeyError when the ladder has no such rung."""
+        own = self.stage(stage).sign if decision == "advance" else None
+        return own if own is not None else self.sign.get(decision, ())
 
     def stage_after(self, name: str) -> Stage | None:
         """The next rung up, or None at the top."""

@@ -1,9 +1,23 @@
 """The command ``landed``. Heavy imports stand inside the commands, so that ``landed --help`` answers at once."""
 
-from pipeline.cli import audit, charters, operations, reviews, runs
+from pipeline.cli import audit, charters, ingest, operations, outcomes, people, reviews, rollout, runs, site, workers
 from pipeline.cli.app import app
 
-__all__ = ["app", "audit", "charters", "main", "operations", "reviews", "runs"]
+__all__ = [
+    "app",
+    "audit",
+    "charters",
+    "ingest",
+    "main",
+    "operations",
+    "outcomes",
+    "people",
+    "reviews",
+    "rollout",
+    "runs",
+    "site",
+    "workers",
+]
 
 
 def main() -> None:

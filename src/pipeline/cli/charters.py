@@ -26,7 +26,7 @@ def check(charter: CharterFile) -> None:
         "goal": f"{goal.name} {sign} {goal.target:g} ({goal.unit}) by {goal.deadline}",
         "baseline": f"policy {goal.baseline.policy}, measured over {goal.baseline.measured_over} {found.data.period}s",
         "owner": goal.owner,
-        "ladder": " → ".join(f"{stage.name} ({stage.units})" for stage in found.stages),
+        "ladder": " → ".join(f"{stage.name} ({stage.amount})" for stage in found.stages),
         "hash": found.digest[:16],
     }
     for name, value in rows.items():

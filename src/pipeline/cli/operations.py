@@ -1,86 +1,125 @@
-"""``landed up``: Prefect's and MLflow's pages on this machine, reachable from this machine only."""
+"""``landed up``, ``down``, ``status``: the team stack of this machine, reachable from this machine only."""
 
 import os
-import socket
-import subprocess
-import sys
-import time
-from pathlib import Path
-from typing import Annotated
+import signal
+from typing import Annotated, Any
 
 import typer
 
 from pipeline.cli.app import app
 from pipeline.errors import Finding, LandedError
 
-_LOOPBACK = "127.0.0.1"
-
 
 @app.command()
 def up(
-    prefect_port: Annotated[int, typer.Option(help="port of Prefect's page; 0 takes a free one")] = 4200,
-    mlflow_port: Annotated[int, typer.Option(help="port of MLflow's page; 0 takes a free one")] = 5000,
+    prefect_port: Annotated[
+        int | None, typer.Option(min=0, max=65535, help="port of Prefect's page; 4200 if it is free, else any")
+    ] = None,
+    mlflow_port: Annotated[
+        int | None, typer.Option(min=0, max=65535, help="port of MLflow's page; 5000 if it is free, else any")
+    ] = None,
+    review_port: Annotated[
+        int | None, typer.Option(min=0, max=65535, help="port of the review site; 8300 if it is free, else any")
+    ] = None,
 ) -> None:
-    """Show Prefect's and MLflow's pages over this folder's stores until Ctrl-C."""
+    """Start the stack of this data folder and keep it healthy until Ctrl-C or `landed down`."""
     from pipeline.cli.setting import prepared
+    from pipeline.cli.stack_screens import Screen
+    from pipeline.stack.parts import WANTED, local_parts
+    from pipeline.stack.ports import choose
+    from pipeline.stack.secrets import read_or_make
+    from pipeline.stack.state import Folders, locked
+    from pipeline.stack.stopping import clear
+    from pipeline.stack.supervisor import Supervisor
 
     settings = prepared()
-    settings.mlflow.mkdir(parents=True, exist_ok=True)
-    logs = settings.data / "logs"
-    logs.mkdir(parents=True, exist_ok=True)
-    ports = {"prefect": _port(prefect_port), "mlflow": _port(mlflow_port)}
-    scripts = Path(sys.executable).parent
-    store = f"sqlite:///{settings.mlflow.resolve() / 'mlflow.db'}"
-    commands = {
-        "prefect": [str(scripts / "prefect"), "server", "start", "--host", _LOOPBACK, "--port", str(ports["prefect"])],
-        "mlflow": [
-            str(scripts / "mlflow"), "server", "--host", _LOOPBACK, "--port", str(ports["mlflow"]), "--workers", "1",
-            "--backend-store-uri", store, "--artifacts-destination", str((settings.mlflow / "artifacts").resolve()),
-        ],
-    }  # fmt: skip
-    running: dict[str, subprocess.Popen[bytes]] = {}
-    try:
-        for name, command in commands.items():
-            with (logs / f"{name}.log").open("ab") as log:
-                running[name] = subprocess.Popen(command, stdout=log, stderr=log, env=os.environ)  # noqa: S603
-        for name, port in ports.items():
-            typer.echo(f"  {name:<8} http://{_LOOPBACK}:{port}   log {logs / f'{name}.log'}")
-        typer.echo("Ctrl-C stops them.")
-        _watch(running, logs)
-    finally:
-        _stop(running)
-
-
-def _port(wanted: int) -> int:
-    """The wanted port if it is free, else any free one."""
-    for port in (wanted, 0):
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    folders = Folders(settings.data)
+    with locked(folders):
+        if not clear(folders):
+            finding = Finding(str(folders.state), "some of its processes do not end", "end them by hand, then start")
+            raise LandedError("A stack that was killed left processes behind", [finding])
+        secrets = read_or_make(folders.secrets)
+        settings.mlflow.mkdir(parents=True, exist_ok=True)
+        ports = choose(WANTED, {"prefect": prefect_port, "mlflow": mlflow_port, "review": review_port})
+        parts = local_parts(settings, ports, secrets, dict(os.environ), _own_parts())
+        asked = _asked_to_stop()
+        with Screen(folders) as screen:
             try:
-                probe.bind((_LOOPBACK, port))
-            except OSError:
-                continue
-            return int(probe.getsockname()[1])
-    raise LandedError("No free port", [Finding(_LOOPBACK, "no port can be bound", "close some programs and try again")])
+                Supervisor(parts, folders, tell=screen.show).run(lambda: bool(asked))
+            except KeyboardInterrupt:
+                screen.say("[yellow]Not waited for: the parts end by themselves within seconds.[/]")
+                raise
 
 
-def _watch(running: dict[str, subprocess.Popen[bytes]], logs: Path) -> None:
-    while True:
-        for name, process in running.items():
-            code = process.poll()
-            if code is not None:
-                finding = Finding(
-                    str(logs / f"{name}.log"), f"it ended with code {code}", "read its log, then start again"
-                )
-                raise LandedError(f"{name} stopped", [finding])
-        time.sleep(0.5)
+@app.command()
+def down() -> None:
+    """Stop the stack of this data folder, all parts in reverse order."""
+    from pipeline.cli.stack_screens import console
+    from pipeline.settings import Settings
+    from pipeline.stack.state import Folders, is_locked
+    from pipeline.stack.stopping import clear, stop
+
+    folders = Folders(Settings().data)
+    if not is_locked(folders):
+        clear(folders)
+        console().print(f"Nothing runs on {folders.data}.")
+        return
+    with console().status("Stopping …"):
+        stop(folders)
+    if is_locked(folders):
+        finding = Finding(str(folders.lock), "its supervisor does not end", "end the process that holds this file")
+        raise LandedError("The stack could not be stopped", [finding])
+    console().print("[green]✓[/] All parts are stopped.")
 
 
-def _stop(running: dict[str, subprocess.Popen[bytes]]) -> None:
-    for process in running.values():
-        process.terminate()
-    for process in running.values():
-        try:
-            process.wait(timeout=15)
-        except subprocess.TimeoutExpired:
-            process.kill()
+@app.command()
+def status(
+    secrets: Annotated[  # noqa: FBT002 - a flag of the command line
+        bool, typer.Option("--secrets", help="say how to sign in, and which files hold the passwords")
+    ] = False,
+    show: Annotated[  # noqa: FBT002 - a flag of the command line
+        bool, typer.Option("--show", help="with --secrets: print the passwords themselves")
+    ] = False,
+    as_json: Annotated[  # noqa: FBT002 - a flag of the command line
+        bool, typer.Option("--json", help="for programs; never holds a password")
+    ] = False,
+) -> None:
+    """Show how the stack and the ledger are. Ends with 0 only when all parts run and are healthy."""
+    from pipeline.cli.stack_screens import show_sign_in, show_standing
+    from pipeline.cli.standing import as_values, standing
+    from pipeline.settings import Settings
+
+    if show and not secrets:
+        raise typer.BadParameter("say --secrets too: it prints passwords")
+    found = standing(Settings())
+    if as_json:
+        import json
+
+        typer.echo(json.dumps(as_values(found), indent=2))
+    else:
+        show_standing(found)
+        if secrets:
+            show_sign_in(found, passwords=show)
+    if not found.healthy:
+        raise typer.Exit(1)
+
+
+def _own_parts() -> frozenset[str]:
+    """Landed's own parts that this version has a command for."""
+    top: dict[str, Any] = getattr(typer.main.get_command(app), "commands", {})
+    found = {name for name in ("worker", "dispatcher") if name in top}
+    return frozenset(found | ({"review"} if "serve" in getattr(top.get("review"), "commands", {}) else set()))
+
+
+def _asked_to_stop() -> list[int]:
+    """A list that the first signal to stop fills; the second one interrupts."""
+    asked: list[int] = []
+
+    def note(number: int, _: object) -> None:
+        if asked and number == signal.SIGINT:
+            raise KeyboardInterrupt
+        asked.append(number)
+
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, note)
+    return asked

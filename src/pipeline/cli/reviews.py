@@ -23,6 +23,11 @@ def list_reviews(
     from pipeline.review.listing import open_reviews
     from pipeline.settings import Settings
 
+    if Settings().url:
+        from pipeline.cli import remote
+
+        remote.list_reviews(Settings(), project)
+        return
     with Ledger(Settings().ledger) as ledger:
         show_reviews(open_reviews(ledger, project))
 
@@ -36,6 +41,11 @@ def show(review_id: ReviewId) -> None:
     from pipeline.review.requests import iteration_of
     from pipeline.settings import Settings
 
+    if Settings().url:
+        from pipeline.cli import remote
+
+        remote.show_review(Settings(), review_id)
+        return
     with Ledger(Settings().ledger) as ledger:
         view = show_review(ledger, review_id)
         draw(view, iteration_of(ledger, view.request))
@@ -47,23 +57,36 @@ def sign(
     decision: Annotated[str, typer.Option(help="advance, iterate, hold, roll_back or stop", show_default=False)],
     comment: Annotated[str, typer.Option(help="why; kept with the signature", show_default=False)],
     report: Annotated[str, typer.Option(help="hash of the report you read (12 digits or more)", show_default=False)],
-    by: Annotated[str | None, typer.Option("--as", help="your id in the charter; LANDED_USER if not given")] = None,
+    by: Annotated[
+        str | None, typer.Option("--as", help="your id in the charter; the token's owner, or LANDED_USER, if not given")
+    ] = None,
+    on_behalf_of: Annotated[
+        str | None, typer.Option("--for", help="whose role you play, where it was handed to you", show_default=False)
+    ] = None,
     feedback: Annotated[
         Path | None, typer.Option(help="YAML file with typed feedback items", show_default=False)
     ] = None,
 ) -> None:
     """Sign a decision on the report you read; the last signature that is needed sets it going."""
     from pipeline.cli.setting import prepared
-
-    settings = prepared()
-    from pipeline.ledger import Ledger
     from pipeline.review.feedback_file import read_feedback
-    from pipeline.review.signing import sign as put
+    from pipeline.settings import Settings
 
     items = read_feedback(feedback) if feedback else ()
+    if Settings().url:
+        from pipeline.cli import remote
+
+        remote.sign(Settings(), review_id, decision, comment, report, items, claimed=by, on_behalf_of=on_behalf_of)
+        return
+    settings = prepared()
+    from pipeline.accounts.local import operator
+    from pipeline.ledger import Ledger
+    from pipeline.review.signing import sign as put
+
     with Ledger(settings.ledger) as ledger:
-        outcome = put(ledger, review_id, by or settings.user, decision, comment, report, items)
-        typer.secho(f"✓ {outcome.signoff.person} signed {decision} on {review_id}", bold=True, fg="green")
+        signer = operator(ledger, settings, by).id
+        outcome = put(ledger, review_id, signer, decision, comment, report, items, on_behalf_of=on_behalf_of)
+        typer.secho(f"✓ {outcome.signoff.signer} signed {decision} on {review_id}", bold=True, fg="green")
         if outcome.decision is None:
             typer.echo(f"  still asked: {', '.join(outcome.waiting)}")
             return

@@ -29,13 +29,16 @@ def run(
     ] = False,
 ) -> None:
     """Run the next iteration up to its review, or carry on with one that was interrupted."""
+    from pipeline.addresses import require_prefect
     from pipeline.cli.setting import prepared
 
     found = _checked(charter)
     settings = prepared()
+    require_prefect(settings)
     from flows.case import case_rows
     from flows.dispatch import drain, run_iteration
     from flows.opening import open_by_hand
+    from pipeline.accounts import operator
     from pipeline.cli.screens import show_backtest, show_case, show_waiting
     from pipeline.ledger import Ledger
     from pipeline.progress import reporter
@@ -43,7 +46,7 @@ def run(
     location = data or settings.source(found.data.source)
     with Ledger(settings.ledger) as ledger:
         drain(ledger, found.project, run_iterations=False)
-        opened = open_by_hand(ledger, found, location, settings.user, again=again)
+        opened = open_by_hand(ledger, found, location, operator(ledger, settings).id, again=again)
         if opened.waits:
             reporter().say("[yellow]The last iteration waits for people; nothing was run.[/]")
         else:
@@ -62,12 +65,15 @@ def play(
     data: DataFolder = None,
 ) -> None:
     """Play a shipped case to its end, with recorded decisions in the place of people's."""
+    from pipeline.addresses import require_prefect
     from pipeline.cli.setting import prepared
     from pipeline.review.recorded import read_recorded
 
     found, answers = _checked(charter), read_recorded(decisions)
     settings = prepared()
+    require_prefect(settings)
     from flows.case import play_case
+    from pipeline.accounts import operator
     from pipeline.cli.screens import show_case, show_goal, show_looking_further
     from pipeline.ledger import Ledger
     from pipeline.progress import reporter
@@ -75,7 +81,7 @@ def play(
     location = data or settings.source(found.data.source)
     reporter().say(f"[bold]{found.title}[/]. {answers.label}.")
     with Ledger(settings.ledger) as ledger:
-        rows = play_case(ledger, found, location, answers, settings.user)
+        rows = play_case(ledger, found, location, answers, operator(ledger, settings).id)
     show_case(rows)
     show_goal(found, rows)
     show_looking_further(rows)
@@ -105,7 +111,10 @@ def decide(
     _write(served.decisions, out)
     if served.proposal:
         typer.secho("! No model is released yet: these decisions are the challenger's proposal.", err=True, fg="yellow")
-    typer.echo(f"{len(served.decisions)} decisions by {served.alias} version {served.version} written to {out}")
+    if served.alias == "baseline":
+        typer.secho("! No unit follows a model: these decisions are today's rule.", err=True, fg="yellow")
+    by = f"the rule {served.version}" if served.alias == "baseline" else f"{served.alias} version {served.version}"
+    typer.echo(f"{len(served.decisions)} decisions by {by} written to {out}")
 
 
 def _checked(charter: Path) -> "Charter":

@@ -200,7 +200,7 @@ def show_review(view: "ReviewView", record: "IterationRecord") -> None:
         out.print(Text(f"✗ {blocking.title}: {blocking.reason}", style="red"))
     for answer in view.signoffs:
         label = " (recorded answer)" if answer.recorded else ""
-        out.print(Text(f"✓ {answer.person}, {answer.role}: {answer.decision}{label}: {answer.comment}"))
+        out.print(Text(f"✓ {answer.signer}, {answer.role}: {answer.decision}{label}: {answer.comment}"))
     for filed in view.items:
         out.print(Text(f"• {filed.item.id} by {filed.item.author}, {filed.status}: {filed.item.change}"))
     if request.state != "open":

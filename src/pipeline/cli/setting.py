@@ -5,6 +5,7 @@ from pathlib import Path
 
 from pipeline.errors import Finding, LedgerError
 from pipeline.settings import Settings
+from pipeline.stack.environment import client_environment
 
 
 def prepared() -> Settings:
@@ -16,7 +17,11 @@ def prepared() -> Settings:
     settings = Settings()
     for folder in (settings.data, settings.data / "prefect", settings.reports):
         _require_writable(folder)
-    os.environ.update(settings.quiet_environment())
+    quiet = settings.quiet_environment()
+    # The stack lets its worker and dispatcher log to Prefect's page; a command at the terminal stays silent.
+    os.environ.update({name: value for name, value in quiet.items() if "LOGGING" not in name or name not in os.environ})
+    # Beside a running stack its Prefect server is used; one of the command's own takes seconds to start.
+    os.environ.update(client_environment(settings))
     return settings
 
 

@@ -14,6 +14,7 @@ from pipeline.charter import Charter
 from pipeline.charter.advice import Advice
 from pipeline.compliance.formats import unsafe_files
 from pipeline.compliance.personal import Samples, signs
+from pipeline.language.message import say
 from pipeline.verdicts import Outcome, Verdict
 
 #: So many ways to do without a model must have been played beside it.
@@ -79,14 +80,15 @@ def judge_controls(inputs: ControlInputs) -> tuple[Verdict, ...]:
 
 
 def _judged(slug: str, inputs: ControlInputs) -> Verdict:
-    control = _CONTROLS.get(slug, _Control(f"Control {slug} holds", _unknown))
+    control = _CONTROLS.get(slug, _Control(say("Control {control} holds", control=slug), _unknown))
     answer = control.answer(inputs)
     outcome: Outcome = "pass" if answer.passed else "fail"
     return Verdict(f"control.{slug}", control.title, outcome, "block", answer.reason, answer.figures)
 
 
 def _unknown(inputs: ControlInputs) -> _Answer:  # noqa: ARG001
-    return _Answer(passed=False, reason=f"Nobody knows how to check it; known are {_known()}.", figures={})
+    reason = say("Nobody knows how to check it; known are {known}.", known=_known())
+    return _Answer(passed=False, reason=reason, figures={})
 
 
 def _non_ml_alternative(inputs: ControlInputs) -> _Answer:
@@ -94,17 +96,21 @@ def _non_ml_alternative(inputs: ControlInputs) -> _Answer:
     measured = {name: value for name, value in inputs.baselines.items() if math.isfinite(value)}
     figures: dict[str, float | int | str | None] = {"model": _finite(inputs.model), "baselines": len(measured)}
     if len(measured) < LEAST_BASELINES or not math.isfinite(inputs.model):
-        reason = f"{len(measured)} ways to do without a model could be measured beside it; {LEAST_BASELINES} are asked."
+        reason = say(
+            "{number} ways to do without a model could be measured beside it; {least} are asked.",
+            number=len(measured), least=LEAST_BASELINES,
+        )  # fmt: skip
         return _Answer(passed=False, reason=reason, figures=figures)
     kpi = inputs.charter.kpi
     lower = kpi.direction == "lower"
     best = (min if lower else max)(measured, key=lambda name: measured[name])
     beaten = inputs.model < measured[best] if lower else inputs.model > measured[best]
-    reason = (
-        f"{len(measured)} ways to do without a model were played beside it on the same units; the best, {best}, gave "
-        f"{kpi.name} of {measured[best]:.4g}, the model {inputs.model:.4g}: "
-        f"{'the model is better' if beaten else 'doing without a model is as good or better'}."
-    )
+    reason = say(
+        "{number} ways to do without a model were played beside it on the same units; the best, {best}, gave {kpi} of "
+        "{value}, the model {model}: {so}.",
+        number=len(measured), best=best, kpi=kpi.name, value=f"{measured[best]:.4g}", model=f"{inputs.model:.4g}",
+        so=say("the model is better") if beaten else say("doing without a model is as good or better"),
+    )  # fmt: skip
     return _Answer(passed=True, reason=reason, figures=figures | {"best": best, "best_value": measured[best]})
 
 
@@ -114,7 +120,8 @@ def _of_assessment(gate: str) -> Callable[[ControlInputs], _Answer]:
     def answer(inputs: ControlInputs) -> _Answer:
         found = next((verdict for verdict in inputs.assessment if verdict.gate == gate), None)
         if found is None:
-            return _Answer(passed=False, reason=f"The data assessment gave no verdict {gate}.", figures={})
+            reason = say("The data assessment gave no verdict {gate}.", gate=gate)
+            return _Answer(passed=False, reason=reason, figures={})
         return _Answer(passed=found.outcome == "pass", reason=found.reason, figures=found.figures)
 
     return answer
@@ -123,11 +130,11 @@ def _of_assessment(gate: str) -> Callable[[ControlInputs], _Answer]:
 def _safe_model_format(inputs: ControlInputs) -> _Answer:
     unsafe = unsafe_files(inputs.model_directory)
     if not unsafe:
-        return _Answer(passed=True, reason="All model files hold data only; none can run code.", figures={"unsafe": 0})
+        reason = say("All model files hold data only; none can run code.")
+        return _Answer(passed=True, reason=reason, figures={"unsafe": 0})
     named = "; ".join(f"{name}: {reason}" for name, reason in list(unsafe.items())[:NAMED])
-    return _Answer(
-        passed=False, reason=f"{len(unsafe)} model files were refused: {named}.", figures={"unsafe": len(unsafe)}
-    )
+    reason = say("{number} model files were refused: {names}.", number=len(unsafe), names=named)
+    return _Answer(passed=False, reason=reason, figures={"unsafe": len(unsafe)})
 
 
 def _four_eyes(inputs: ControlInputs) -> _Answer:
@@ -139,11 +146,17 @@ def _four_eyes(inputs: ControlInputs) -> _Answer:
     people = len(set[str]().union(*holders.values()))
     figures: dict[str, float | int | str | None] = {"roles": len(roles), "people": people}
     if vacant:
-        reason = f"Nobody holds the role {', '.join(vacant)}, which must sign to advance."
+        reason = say("Nobody holds the role {roles}, which must sign to advance.", roles=", ".join(vacant))
     elif two:
-        reason = f"To advance takes {len(roles)} roles ({', '.join(roles)}), held by {people} different people."
+        reason = say(
+            "To advance takes {number} roles ({roles}), held by {people} different people.",
+            number=len(roles), roles=", ".join(roles), people=people,
+        )  # fmt: skip
     else:
-        reason = f"To advance takes {len(roles)} roles held by {people} people; it must take two roles and two people."
+        reason = say(
+            "To advance takes {number} roles held by {people} people; it must take two roles and two people.",
+            number=len(roles), people=people,
+        )  # fmt: skip
     return _Answer(passed=two and not vacant, reason=reason, figures=figures)
 
 
@@ -152,22 +165,25 @@ def _personal_data(inputs: ControlInputs) -> _Answer:
     found = signs(inputs.samples)
     figures: dict[str, float | int | str | None] = {"columns": columns, "found": len(found)}
     if not columns:
-        return _Answer(passed=False, reason="There was no column to look at.", figures=figures)
+        return _Answer(passed=False, reason=say("There was no column to look at."), figures=figures)
     if not found:
-        reason = f"None of {columns} columns is named or filled like personal data."
+        reason = say("None of {columns} columns is named or filled like personal data.", columns=columns)
         return _Answer(passed=True, reason=reason, figures=figures)
     named = ", ".join(str(sign) for sign in found[:NAMED])
-    reason = f"{len(found)} of {columns} columns look like personal data: {named}; leave them out at the source."
+    reason = say(
+        "{found} of {columns} columns look like personal data: {names}; leave them out at the source.",
+        found=len(found), columns=columns, names=named,
+    )  # fmt: skip
     return _Answer(passed=False, reason=reason, figures=figures)
 
 
 _CONTROLS: dict[str, _Control] = {
-    "non_ml_alternative": _Control("Doing without a model was measured too", _non_ml_alternative),
-    "leakage": _Control("No feature sees the future", _of_assessment("data.leakage")),
-    "quarantine_bounded": _Control("Few rows were refused", _of_assessment("data.quarantine")),
-    "safe_model_format": _Control("The model files cannot run code", _safe_model_format),
-    "four_eyes": _Control("Two people must agree to advance", _four_eyes),
-    "personal_data": _Control("The data holds nothing about persons", _personal_data),
+    "non_ml_alternative": _Control(say("Doing without a model was measured too"), _non_ml_alternative),
+    "leakage": _Control(say("No feature sees the future"), _of_assessment("data.leakage")),
+    "quarantine_bounded": _Control(say("Few rows were refused"), _of_assessment("data.quarantine")),
+    "safe_model_format": _Control(say("The model files cannot run code"), _safe_model_format),
+    "four_eyes": _Control(say("Two people must agree to advance"), _four_eyes),
+    "personal_data": _Control(say("The data holds nothing about persons"), _personal_data),
 }
 
 

@@ -3,6 +3,7 @@
 from pipeline.charter import Charter
 from pipeline.charter.model import Table
 from pipeline.datasets.dataset import Assessment, DataFacts, Quarantine
+from pipeline.language.message import Message, say
 from pipeline.verdicts import Outcome, Severity, Verdict
 
 Figures = dict[str, float | int | str | None]
@@ -12,6 +13,8 @@ CENSORED_SHARE = 0.20
 #: Population stability index above which a column counts as shifted (Siddiqi, Credit Risk Scorecards, ch. 8: 0.1
 #: slight, above 0.25 major; 0.2 is the usual alarm).
 DRIFT = 0.20
+
+_PERIODS = {"week": say("weeks"), "day": say("days")}
 
 
 def assess(facts: DataFacts, charter: Charter, quarantine: Quarantine) -> Assessment:
@@ -41,14 +44,22 @@ def _verdict(gate: str, title: str, severity: Severity, reason: str, figures: Fi
     return Verdict(f"data.{gate}", title, "pass" if holds else "fail", severity, reason, figures)
 
 
+def _share(share: float) -> Message:
+    return say("{number}%", number=f"{share * 100:.2f}")
+
+
 def _coverage(facts: DataFacts, charter: Charter) -> Verdict:
     least = charter.data.min_coverage
-    reason = f"{facts.coverage:.2%} of the expected {charter.data.period}s of {facts.series:,} series have data; "
+    reason = say(
+        "{share} of the expected {periods} of {series} series have data; at least {least} is asked.",
+        share=_share(facts.coverage), periods=_PERIODS[charter.data.period], series=f"{facts.series:,}",
+        least=_share(least),
+    )  # fmt: skip
     return _verdict(
         "coverage",
-        "The data covers the series it should cover",
+        say("The data covers the series it should cover"),
         "block",
-        reason + f"at least {least:.2%} is asked.",
+        reason,
         {"coverage": facts.coverage, "least": least, "series": facts.series, "units": facts.units},
         holds=facts.coverage >= least,
     )
@@ -58,9 +69,14 @@ def _history(facts: DataFacts, charter: Charter) -> Verdict:
     least, period = charter.data.minimum_history, charter.data.period
     return _verdict(
         "history",
-        "The history is long enough",
+        say("The history is long enough"),
         "block",
-        f"The history has {facts.periods} {period}s; the charter asks for at least {least}.",
+        say(
+            "The history has {number} {periods}; the charter asks for at least {least}.",
+            number=facts.periods,
+            periods=_PERIODS[period],
+            least=least,
+        ),
         {"periods": facts.periods, "least": least},
         holds=facts.periods >= least,
     )
@@ -78,13 +94,20 @@ def _fresh(table: Table, age: int | None, *, loaded: bool) -> Verdict:
     outcome: Outcome = "pass"
     if age is not None:
         outcome = "pass" if age <= table.freshness_days else "fail"
-        reason = f"Table {table.name} is {age} days behind; {table.owner} promises at most {table.freshness_days}."
+        reason = say(
+            "Table {table} is {days} days behind; {owner} promises at most {most}.",
+            table=table.name, days=age, owner=table.owner, most=table.freshness_days,
+        )  # fmt: skip
     elif loaded:
-        reason = f"Table {table.name} has no dates of its own; it is taken to be as fresh as the delivery it came with."
+        reason = say(
+            "Table {table} has no dates of its own; it is taken to be as fresh as the delivery it came with.",
+            table=table.name,
+        )
     else:
-        outcome, reason = "fail", f"Table {table.name} is not there; ask {table.owner}."
+        outcome, reason = "fail", say("Table {table} is not there; ask {owner}.", table=table.name, owner=table.owner)
     figures: Figures = {"age_days": age, "most": table.freshness_days}
-    return Verdict(f"data.freshness.{table.name}", f"Table {table.name} is fresh", outcome, "block", reason, figures)
+    title = say("Table {table} is fresh", table=table.name)
+    return Verdict(f"data.freshness.{table.name}", title, outcome, "block", reason, figures)
 
 
 def _refused(quarantine: Quarantine, charter: Charter) -> Verdict:
@@ -93,14 +116,20 @@ def _refused(quarantine: Quarantine, charter: Charter) -> Verdict:
     shares = {table: refused[table] / max(rows, 1) for table, rows in loaded.items()}
     worst = max(shares, key=lambda table: shares[table], default=None)
     share = shares[worst] if worst is not None else 0.0
-    reason = f"{sum(refused.values()):,} of {sum(loaded.values()):,} rows were refused; "
-    if worst is not None:
-        reason += f"the worst table is {worst} with {share:.2%} ({refused[worst]:,} of {loaded[worst]:,}), "
+    rows = {"refused": f"{sum(refused.values()):,}", "loaded": f"{sum(loaded.values()):,}", "most": _share(most)}
+    if worst is None:
+        reason = say("{refused} of {loaded} rows were refused; at most {most} of a table is allowed.", **rows)
+    else:
+        reason = say(
+            "{refused} of {loaded} rows were refused; the worst table is {table} with {share} ({there} of {all}), at "
+            "most {most} of a table is allowed.",
+            **rows, table=worst, share=_share(share), there=f"{refused[worst]:,}", all=f"{loaded[worst]:,}",
+        )  # fmt: skip
     return _verdict(
         "quarantine",
-        "Few rows break the contract",
+        say("Few rows break the contract"),
         "block",
-        reason + f"at most {most:.2%} of a table is allowed.",
+        reason,
         {"refused": sum(refused.values()), "loaded": sum(loaded.values()), "worst_table": worst, "share": share,
          "most": most},
         holds=share <= most,
@@ -110,22 +139,28 @@ def _refused(quarantine: Quarantine, charter: Charter) -> Verdict:
 def _censoring(facts: DataFacts) -> Verdict:
     return _verdict(
         "censoring",
-        "Demand is seen, not hidden by stock-outs",
+        say("Demand is seen, not hidden by stock-outs"),
         "warn",
-        f"In {facts.censored:.2%} of the cells a stock-out hides demand; above {CENSORED_SHARE:.0%} forecasts rest on "
-        "guesses.",
+        say(
+            "In {share} of the cells a stock-out hides demand; above {most} forecasts rest on guesses.",
+            share=_share(facts.censored),
+            most=f"{CENSORED_SHARE:.0%}",
+        ),
         {"censored": facts.censored, "most": CENSORED_SHARE},
         holds=facts.censored <= CENSORED_SHARE,
     )
 
 
 def _duplicates(facts: DataFacts) -> Verdict:
-    found = f"{facts.duplicates:,} rows repeat the key of an earlier row"
+    found = say(
+        "{rows} rows repeat the key of an earlier row; the first was kept, the others are in quarantine.",
+        rows=f"{facts.duplicates:,}",
+    )
     return _verdict(
         "duplicates",
-        "No key occurs twice",
+        say("No key occurs twice"),
         "warn",
-        f"{found}; the first was kept, the others are in quarantine." if facts.duplicates else "No key occurs twice.",
+        found if facts.duplicates else say("No key occurs twice."),
         {"duplicates": facts.duplicates},
         holds=facts.duplicates == 0,
     )
@@ -135,9 +170,11 @@ def _leakage(facts: DataFacts) -> Verdict:
     names = ", ".join(facts.leaks)
     return _verdict(
         "leakage",
-        "No feature sees the future",
+        say("No feature sees the future"),
         "block",
-        f"These hold later data than they may: {names}." if names else "No feature was found to hold later data.",
+        say("These hold later data than they may: {names}.", names=names)
+        if names
+        else say("No feature was found to hold later data."),
         {"leaks": len(facts.leaks), "names": names or None},
         holds=not facts.leaks,
     )
@@ -148,14 +185,20 @@ def _drift(facts: DataFacts) -> Verdict:
     largest = max(facts.drift.values(), default=None)
     if moved:
         names = ", ".join(f"{name} (PSI {facts.drift[name]:.2f})" for name in moved)
-        reason = f"{len(moved)} of {len(facts.drift)} columns shifted against the previous iteration: {names}."
+        reason = say(
+            "{moved} of {columns} columns shifted against the previous iteration: {names}.",
+            moved=len(moved), columns=len(facts.drift), names=names,
+        )  # fmt: skip
     elif facts.drift:
-        reason = f"None of {len(facts.drift)} columns shifted by more than PSI {DRIFT}; the largest is {largest:.2f}."
+        reason = say(
+            "None of {columns} columns shifted by more than PSI {limit}; the largest is {largest}.",
+            columns=len(facts.drift), limit=DRIFT, largest=f"{largest:.2f}",
+        )  # fmt: skip
     else:
-        reason = "There is no earlier data to compare with yet."
+        reason = say("There is no earlier data to compare with yet.")
     return _verdict(
         "drift",
-        "The data still looks like that of the previous iteration",
+        say("The data still looks like that of the previous iteration"),
         "warn",
         reason,
         {"columns": len(facts.drift), "shifted": len(moved), "largest_psi": largest, "limit": DRIFT},

@@ -89,14 +89,14 @@ class DriftReport:
 
 
 def report(
-    current: pd.DataFrame, reference: pd.DataFrame, kpis: Evaluation, charter: Charter, directory: Path
+    current: pd.DataFrame, reference: pd.DataFrame, kpis: Evaluation | None, charter: Charter, directory: Path
 ) -> DriftReport:
     """Compare two samples of the same columns, add the KPIs, and write ``drift.html`` and ``drift.json``.
 
     Args:
         current: seeded sample of this iteration's rows.
         reference: seeded sample of the rows it is compared with.
-        kpis: the evaluation whose KPIs are shown and tested.
+        kpis: the evaluation whose KPIs are shown and tested; None where only data is looked at.
         charter: holds the target and the guardrails the KPIs are tested against.
         directory: where the two files go; created when missing.
 
@@ -108,7 +108,8 @@ def report(
     samples = [_prepared(frame, numbers, texts) for frame in (current, reference)]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        metrics = [*_business(kpis, charter), *_drift(numbers, texts), DataSummaryPreset()]
+        business = _business(kpis, charter) if kpis is not None else []
+        metrics = [*business, *_drift(numbers, texts), DataSummaryPreset()]
         sets = [EvidentlyDataset.from_pandas(sample, data_definition=definition) for sample in samples]
         snapshot = Report(metrics, include_tests=False).run(*sets)
         files = _write(snapshot, directory)

@@ -17,8 +17,9 @@ from pipeline.charter import Charter, Stage
 from pipeline.charter.model import Guardrail
 from pipeline.errors import CharterError, Finding
 from pipeline.evaluation.criteria import allowed, better, meets, worse_bound
-from pipeline.evaluation.figures import contrast, show, show_change, show_interval
+from pipeline.evaluation.figures import contrast, level, show, show_change, show_interval
 from pipeline.evaluation.outcomes import Direction, Evaluation, Interval, KpiResult
+from pipeline.language.message import Message, joined, say, term
 from pipeline.verdicts import Outcome, Severity, Verdict
 
 Figures = Mapping[str, float | int | str | None]
@@ -85,45 +86,46 @@ def beats_baseline(goal: KpiResult) -> Verdict:
     bound = worse_bound(goal.difference, goal.kpi.direction)
     unit = goal.kpi.unit
     passed = better(bound, 0.0, goal.kpi.direction)
-    ends = f"{show_change(goal.difference.low, unit)} to {show_change(goal.difference.high, unit)}"
-    reason = (
-        f"{goal.kpi.title} was {show(goal.value.value, unit)} against {show(goal.baseline.value, unit)} under "
-        f"the baseline on the same {goal.units} units: {show_change(goal.difference.value, unit)} "
-        f"({_level(goal.difference)} interval {ends}), "
-        + ("so the gain is no matter of luck." if passed else "so it may be luck or no gain at all.")
-    )
+    reason = say(
+        "{kpi} was {value} against {baseline} under the baseline on the same {units} units: {difference} "
+        "({level} interval {low} to {high}), {so}",
+        kpi=term(goal.kpi.title), value=show(goal.value.value, unit), baseline=show(goal.baseline.value, unit),
+        units=goal.units, difference=show_change(goal.difference.value, unit), level=level(goal.difference),
+        low=show_change(goal.difference.low, unit), high=show_change(goal.difference.high, unit),
+        so=say("so the gain is no matter of luck.") if passed else say("so it may be luck or no gain at all."),
+    )  # fmt: skip
     figures: Figures = {
         **_figures("difference", goal.difference),
         **_figures("baseline", goal.baseline),
         "units": goal.units,
     }
-    return _verdict(
-        "kpi.beats_baseline", f"{goal.kpi.title} beats today's rule", "block", reason, figures, passed=passed
-    )
+    title = say("{kpi} beats today's rule", kpi=term(goal.kpi.title))
+    return _verdict("kpi.beats_baseline", title, "block", reason, figures, passed=passed)
 
 
 def reaches_milestone(goal: KpiResult, stage: Stage) -> Verdict:
     """The worse end of the interval clears the stage's milestone."""
-    asks = f"the milestone of stage {stage.name}"
-    title = f"{goal.kpi.title} reaches the milestone of stage {stage.name}"
+    asks = say("the milestone of stage {stage}", stage=stage.name)
+    title = say("{kpi} reaches the milestone of stage {stage}", kpi=term(goal.kpi.title), stage=stage.name)
     return _limit("kpi.reaches_milestone", title, goal, stage.milestone, asks, "block")
 
 
 def reaches_target(goal: KpiResult, charter: Charter, stage: Stage) -> Verdict:
     """The worse end of the interval clears the target; it blocks on the last rung only, and is shown before."""
     last = charter.stage_after(stage.name) is None
-    title = f"{goal.kpi.title} reaches the target"
-    return _limit("kpi.reaches_target", title, goal, charter.kpi.target, "the target", "block" if last else "warn")
+    title = say("{kpi} reaches the target", kpi=term(goal.kpi.title))
+    severity: Severity = "block" if last else "warn"
+    return _limit("kpi.reaches_target", title, goal, charter.kpi.target, say("the target"), severity)
 
 
 def guardrail(guard: Guardrail, result: KpiResult) -> Verdict:
     """A KPI that must not get worse: the bound decides on an absolute limit, the point on a factor."""
-    gate, title = f"guardrail.{guard.name}", f"{result.kpi.title} stays within its guardrail"
+    gate, title = f"guardrail.{guard.name}", say("{kpi} stays within its guardrail", kpi=term(result.kpi.title))
     reasons: list[str] = []
     figures: dict[str, float | int | str | None] = {**_figures("value", result.value), "units": result.units}
     passed = True
     if guard.limit is not None:
-        absolute = _limit(gate, title, result, guard.limit, "the guardrail", "block", guard.direction)
+        absolute = _limit(gate, title, result, guard.limit, say("the guardrail"), "block", guard.direction)
         passed, reasons = absolute.outcome == "pass", [absolute.reason]
         figures["limit"] = guard.limit
     bound = allowed(guard, result.baseline.value)
@@ -132,21 +134,24 @@ def guardrail(guard: Guardrail, result: KpiResult) -> Verdict:
         passed = passed and within
         reasons.append(_beside_baseline(guard, result, bound, within=within))
         figures |= {"allowed": _finite(bound), **_figures("difference", result.difference)}
-    return _verdict(gate, title, "block", " ".join(reasons) or "The charter sets no limit.", figures, passed=passed)
+    reason = joined(reasons) if reasons else say("The charter sets no limit.")
+    return _verdict(gate, title, "block", reason, figures, passed=passed)
 
 
 def worst_unit(evaluation: Evaluation, charter: Charter, stage: Stage) -> Verdict:
     """No unit is left behind: the worst unit's KPI is within the stage's limit."""
-    title = "The worst unit stays within its limit"
+    title = say("The worst unit stays within its limit")
     if not evaluation.units:
-        return _verdict("slice.worst_unit", title, "block", "No unit was measured.", {"unit": None}, passed=False)
+        return _verdict("slice.worst_unit", title, "block", say("No unit was measured."), {"unit": None}, passed=False)
     worst, kpi = evaluation.units[0], evaluation.kpi(charter.kpi.name).kpi
     limit, passed = stage.worst_unit_limit, meets(worst.arm, stage.worst_unit_limit, kpi.direction)
     ours, asked = contrast(worst.arm, limit, kpi.unit)
-    reason = (
-        f"{kpi.title} of the worst unit, {worst.value}, was {ours} (under the baseline "
-        f"{show(worst.baseline, kpi.unit)}); stage {stage.name} asks for {_at(kpi.direction)} {asked} in every unit."
-    )
+    reason = say(
+        "{kpi} of the worst unit, {unit}, was {value} (under the baseline {baseline}); "
+        "stage {stage} asks for {limit} in every unit.",
+        kpi=term(kpi.title), unit=worst.value, value=ours, baseline=show(worst.baseline, kpi.unit), stage=stage.name,
+        limit=_at(kpi.direction, asked),
+    )  # fmt: skip
     figures: Figures = {
         "unit": worst.value,
         "value": _finite(worst.arm),
@@ -159,20 +164,28 @@ def worst_unit(evaluation: Evaluation, charter: Charter, stage: Stage) -> Verdic
 def deadline(charter: Charter, today: date) -> Verdict:
     """The goal's date has not passed; after it the sponsor must change the charter or stop."""
     left = (charter.kpi.deadline - today).days
-    when = f"{left} days are left" if left >= 0 else f"it passed {-left} days ago: set a new date or stop"
-    reason = f"The deadline is {charter.kpi.deadline.isoformat()}; {when}."
+    when = (
+        say("{days} days are left", days=left)
+        if left >= 0
+        else say("it passed {days} days ago: set a new date or stop", days=-left)
+    )
+    reason = say("The deadline is {deadline}; {when}.", deadline=charter.kpi.deadline, when=when)
     figures: Figures = {"deadline": charter.kpi.deadline.isoformat(), "today": today.isoformat(), "days_left": left}
-    return _verdict("budget.deadline", "The deadline has not passed", "block", reason, figures, passed=left >= 0)
+    return _verdict("budget.deadline", say("The deadline has not passed"), "block", reason, figures, passed=left >= 0)
 
 
 def iterations(charter: Charter, iteration: int) -> Verdict:
     """The iteration budget is not overdrawn."""
     most = charter.budget.iterations
     left = most - iteration
-    rest = f"{left} are left" if left >= 0 else "the budget is overdrawn: raise it in the charter or stop"
-    reason = f"This is iteration {iteration} of {most} in the budget; {rest}."
+    rest = (
+        say("{number} are left", number=left)
+        if left >= 0
+        else say("the budget is overdrawn: raise it in the charter or stop")
+    )
+    reason = say("This is iteration {number} of {most} in the budget; {rest}.", number=iteration, most=most, rest=rest)
     figures: Figures = {"iteration": iteration, "budget": most}
-    return _verdict("budget.iterations", "The iteration budget holds", "block", reason, figures, passed=left >= 0)
+    return _verdict("budget.iterations", say("The iteration budget holds"), "block", reason, figures, passed=left >= 0)
 
 
 def no_gain(goal: KpiResult, charter: Charter, previous: Sequence[Interval]) -> Verdict:
@@ -181,16 +194,27 @@ def no_gain(goal: KpiResult, charter: Charter, previous: Sequence[Interval]) -> 
     Points are compared, as the goal is one: iterations may differ in units and season, so this is a warning.
     """
     span, unit, direction = charter.budget.stop_after_no_gain, goal.kpi.unit, goal.kpi.direction
-    title = f"The KPI gained in the last {span} iterations"
+    title = say("The KPI gained in the last {span} iterations", span=span)
     if len(previous) < span:
-        reason = f"Too early to tell: it takes {span + 1} iterations, this is number {len(previous) + 1}."
+        reason = say(
+            "Too early to tell: it takes {needed} iterations, this is number {number}.",
+            needed=span + 1, number=len(previous) + 1,
+        )  # fmt: skip
         return _verdict("progress.no_gain", title, "warn", reason, {"iterations": span}, passed=True)
     values = [interval.value for interval in previous] + [goal.value.value]
     before, recent = _best(values[:-span], direction), _best(values[-span:], direction)
     passed = better(recent, before, direction) or (math.isnan(before) and math.isfinite(recent))
     ours, theirs = contrast(recent, before, unit)
-    end = "." if passed else ": decide to stop, or to go on and why."
-    reason = f"The best of the last {span} iterations was {ours}, the best before them {theirs}{end}"
+    best: dict[str, int | str] = {"span": span, "recent": ours, "before": theirs}
+    reason = (
+        say("The best of the last {span} iterations was {recent}, the best before them {before}.", **best)
+        if passed
+        else say(
+            "The best of the last {span} iterations was {recent}, the best before them {before}: decide to stop, or to "
+            "go on and why.",
+            **best,
+        )
+    )
     figures: Figures = {"iterations": span, "best_recent": _finite(recent), "best_before": _finite(before)}
     return _verdict("progress.no_gain", title, "warn", reason, figures, passed=passed)
 
@@ -200,7 +224,7 @@ def _limit(
     title: str,
     result: KpiResult,
     limit: float,
-    asks: str,
+    asks: Message,
     severity: Severity,
     direction: Direction | None = None,
 ) -> Verdict:
@@ -209,29 +233,38 @@ def _limit(
     bound = worse_bound(result.value, way)
     passed = meets(bound, limit, way)
     shown, asked = contrast(bound, limit, result.kpi.unit)
-    reason = (
-        f"{result.kpi.title} was {show_interval(result.value, result.kpi.unit)}, {asks} asks for {_at(way)} {asked}"
-    )
+    said: dict[str, Message] = {
+        "kpi": term(result.kpi.title),
+        "value": show_interval(result.value, result.kpi.unit),
+        "asks": asks,
+        "limit": _at(way, asked),
+    }
     if passed:
-        reason += "."
+        reason = say("{kpi} was {value}, {asks} asks for {limit}.", **said)
     elif meets(result.value.value, limit, way):
-        reason += f": the point is there, but the worse end of the interval, {shown}, is not."
+        reason = say(
+            "{kpi} was {value}, {asks} asks for {limit}: the point is there, but the worse end of the interval, "
+            "{bound}, is not.",
+            **said,
+            bound=shown,
+        )
     else:
-        reason += ": not reached."
+        reason = say("{kpi} was {value}, {asks} asks for {limit}: not reached.", **said)
     figures: Figures = {**_figures("value", result.value), "limit": limit, "units": result.units}
     return _verdict(gate, title, severity, reason, figures, passed=passed)
 
 
-def _beside_baseline(guard: Guardrail, result: KpiResult, bound: float, *, within: bool) -> str:
+def _beside_baseline(guard: Guardrail, result: KpiResult, bound: float, *, within: bool) -> Message:
     unit, shift = result.kpi.unit, result.difference
     ours, asked = contrast(result.value.value, bound, unit)
-    sure = f"{show_change(shift.low, unit)} to {show_change(shift.high, unit)}"
-    return (
-        f"{result.kpi.title} was {ours} against {show(result.baseline.value, unit)} under the baseline; the guardrail "
-        f"asks for {_at(guard.direction)} {guard.versus_baseline:g} times that, {asked}: "
-        f"{'kept' if within else 'not kept'}, judged on the point "
-        f"(difference {show_change(shift.value, unit)}, {_level(shift)} interval {sure})."
-    )
+    return say(
+        "{kpi} was {value} against {baseline} under the baseline; the guardrail asks for {factor} times that, {limit}: "
+        "{kept}, judged on the point (difference {difference}, {level} interval {low} to {high}).",
+        kpi=term(result.kpi.title), value=ours, baseline=show(result.baseline.value, unit),
+        factor=_at(guard.direction, f"{guard.versus_baseline:g}"), limit=asked,
+        kept=say("kept") if within else say("not kept"), difference=show_change(shift.value, unit),
+        level=level(shift), low=show_change(shift.low, unit), high=show_change(shift.high, unit),
+    )  # fmt: skip
 
 
 def _verdict(gate: str, title: str, severity: Severity, reason: str, figures: Figures, *, passed: bool) -> Verdict:
@@ -246,12 +279,8 @@ def _best(values: Sequence[float], direction: Direction) -> float:
     return min(known) if direction == "lower" else max(known)
 
 
-def _at(direction: Direction) -> str:
-    return "at most" if direction == "lower" else "at least"
-
-
-def _level(interval: Interval) -> str:
-    return f"{interval.level * 100:.0f} %"
+def _at(direction: Direction, limit: str) -> Message:
+    return say("at most {limit}", limit=limit) if direction == "lower" else say("at least {limit}", limit=limit)
 
 
 def _figures(name: str, interval: Interval) -> dict[str, float | int | str | None]:

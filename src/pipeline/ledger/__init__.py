@@ -13,7 +13,18 @@ from pipeline.ledger.iterations import (
     record_run,
     transition,
 )
-from pipeline.ledger.outbox import Intent, apply_key, enqueue, find_intent, mark_done, open_key, pending, track_key
+from pipeline.ledger.outbox import (
+    Intent,
+    apply_key,
+    enqueue,
+    find_intent,
+    mark_done,
+    notify_key,
+    open_key,
+    pending,
+    requeue,
+    track_key,
+)
 from pipeline.ledger.projects import end_project, project_end
 from pipeline.ledger.store import Event, Head, Ledger, Reader, Transaction
 from pipeline.ledger.verify import ChainStatus, verify
@@ -39,6 +50,7 @@ __all__ = [
     "find_iteration",
     "get_iteration",
     "mark_done",
+    "notify_key",
     "open_iteration",
     "open_key",
     "pending",
@@ -47,6 +59,7 @@ __all__ = [
     "record_report",
     "record_run",
     "remember",
+    "requeue",
     "track_key",
     "transition",
     "verify",

@@ -16,7 +16,7 @@ from pipeline.ledger.chain import canonical
 from pipeline.ledger.store import Reader, Transaction
 from pipeline.ledger.tables import intents
 
-IntentKind = Literal["apply", "track", "open"]
+IntentKind = Literal["apply", "track", "open", "notify"]
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,8 @@ class Intent:
 
     Attributes:
         key: identity, also the idempotency key of the flow run that delivers it.
-        kind: ``apply`` a review's decision, ``track`` an applied one in MLflow, or ``open`` (and run) an iteration.
+        kind: ``apply`` a review's decision, ``track`` an applied one in MLflow, ``open`` (and run) an iteration, or
+            ``notify`` somebody.
         project: the project.
         payload: what the deliverer needs.
         created_at, done_at: UTC, ISO 8601; ``done_at`` is None while pending.
@@ -49,6 +50,11 @@ def track_key(review: str) -> str:
     return f"track:{review}"
 
 
+def notify_key(notice: str, recipient: str) -> str:
+    """The key of the intent to bring one notice to one recipient by one channel."""
+    return f"notify:{notice}:{recipient}"
+
+
 def open_key(project: str, number: int, stage: str) -> str:
     """The key of the intent to run an opened iteration."""
     return f"open:{project}:{number}:{stage}"
@@ -67,18 +73,30 @@ def enqueue(tx: Transaction, key: str, kind: IntentKind, project: str, payload: 
     return True
 
 
+def requeue(tx: Transaction, key: str, actor: str) -> None:
+    """Make a delivered intent pending again, because what it led to failed and is to be taken up."""
+    intent = find_intent(tx, key)
+    if intent is not None and intent.done_at is not None:
+        tx.append("intent.requeued", intent.project, key, actor, "", {"kind": intent.kind})
+        tx.execute(intents.update().where(intents.c.key == key).values(done_at=None))
+
+
 def pending(reader: Reader, project: str | None = None) -> tuple[Intent, ...]:
-    """Intents whose effect is not in the ledger yet, oldest first."""
-    query = select(intents).where(intents.c.done_at.is_(None)).order_by(intents.c.event)
+    """Intents whose effect is not in the ledger yet, oldest first.
+
+    Notices are not among them: they wait for their own next try, and nothing waits for them; see
+    :func:`pipeline.notices.due_notices`.
+    """
+    query = select(intents).where(intents.c.done_at.is_(None), intents.c.kind != "notify").order_by(intents.c.event)
     if project is not None:
         query = query.where(intents.c.project == project)
-    return tuple(_intent(row) for row in reader.rows(query))
+    return tuple(to_intent(row) for row in reader.rows(query))
 
 
 def find_intent(reader: Reader, key: str) -> Intent | None:
     """The intent of this key, or None."""
     rows = reader.rows(select(intents).where(intents.c.key == key))
-    return _intent(rows[0]) if rows else None
+    return to_intent(rows[0]) if rows else None
 
 
 def mark_done(tx: Transaction, key: str) -> bool:
@@ -92,7 +110,8 @@ def mark_done(tx: Transaction, key: str) -> bool:
     return True
 
 
-def _intent(row: Mapping[str, Any]) -> Intent:
+def to_intent(row: Mapping[str, Any]) -> Intent:
+    """An intent from its stored columns."""
     return Intent(
         row["key"], row["kind"], row["project"], json.loads(row["payload"]), row["created_at"], row["done_at"]
     )

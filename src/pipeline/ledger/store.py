@@ -68,6 +68,9 @@ class Reader(Protocol):
     def rows(self, query: Select[Any]) -> list[dict[str, Any]]:
         """All rows of a query."""
 
+    def now(self) -> datetime:
+        """The present moment by the ledger's clock."""
+
 
 class Transaction:
     """The only writer of the ledger while it lasts; handed out by :meth:`Ledger.transaction`."""
@@ -148,6 +151,10 @@ class Ledger:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self.close()
+
+    def now(self) -> datetime:
+        """The present moment by the ledger's clock."""
+        return self._now()
 
     def close(self) -> None:
         """Let go of pooled connections; the ledger opens new ones if it is used again."""

@@ -104,6 +104,7 @@ signoffs = Table(
     _text("comment"),
     _text("report_digest"),
     Column("recorded", Boolean, nullable=False),
+    _text("on_behalf_of", null=True),  # whose role a delegate played
     _text("at"),
     Column("event", BigInteger, nullable=False),  # seq of the chained event without which this row counts for nothing
     PrimaryKeyConstraint("review", "person"),
@@ -160,6 +161,26 @@ work = Table(
     _text("at"),
 )
 
+#: How often a notice was tried and when it may be tried again; delivery's own bookkeeping, as a lease is.
+notices = Table(
+    "landed_notices",
+    metadata,
+    Column("key", Text, primary_key=True),
+    Column("tries", Integer, nullable=False),
+    _text("next_at"),
+    ForeignKeyConstraint(["key"], ["landed_intents.key"]),
+)
+
+leases = Table(
+    "landed_leases",
+    metadata,
+    Column("key", Text, primary_key=True),
+    _text("project"),
+    _text("holder"),  # empty while nobody holds it
+    Column("token", BigInteger, nullable=False),  # grows with every holder
+    Column("beat", BigInteger, nullable=False),  # grows while the holder lives
+)
+
 releases = Table(
     "landed_releases",
     metadata,
@@ -172,6 +193,125 @@ releases = Table(
     _text("at"),
     PrimaryKeyConstraint("project", "position"),
     UniqueConstraint("review"),
+)
+
+# ---- accounts: who may sign in; secrets only as hashes, never in the clear -------------------------------------
+
+accounts = Table(
+    "landed_accounts",
+    metadata,
+    Column("id", Text, primary_key=True),  # the same id the charters use for the person
+    _text("name"),
+    Column("email", Text, nullable=True, unique=True),
+    Column("admin", Boolean, nullable=False),
+    Column("auditor", Boolean, nullable=False),
+    Column("active", Boolean, nullable=False),
+    _text("language"),
+    _text("password", null=True),  # Argon2's own text with its salt and parameters
+    _text("created_at"),
+)
+
+invitations = Table(
+    "landed_invitations",
+    metadata,
+    Column("digest", Text, primary_key=True),
+    Column("account", Text, nullable=False, index=True),
+    _text("purpose"),
+    _text("made_by"),
+    _text("expires_at"),
+    _text("used_at", null=True),
+    ForeignKeyConstraint(["account"], ["landed_accounts.id"]),
+)
+
+sessions = Table(
+    "landed_sessions",
+    metadata,
+    Column("digest", Text, primary_key=True),
+    Column("account", Text, nullable=False, index=True),
+    _text("method"),
+    _text("begun_at"),
+    _text("seen_at"),
+    ForeignKeyConstraint(["account"], ["landed_accounts.id"]),
+)
+
+api_tokens = Table(
+    "landed_api_tokens",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("digest", Text, nullable=False, unique=True),
+    Column("account", Text, nullable=False, index=True),
+    _text("name"),
+    Column("read_only", Boolean, nullable=False),
+    _text("made_at"),
+    _text("expires_at"),
+    _text("last_used_at", null=True),
+    _text("revoked_at", null=True),
+    ForeignKeyConstraint(["account"], ["landed_accounts.id"]),
+)
+
+#: Failed sign-ins that still count, by account, address and both; no history, only what delays the next attempt.
+throttle = Table(
+    "landed_throttle",
+    metadata,
+    Column("key", Text, primary_key=True),
+    Column("failures", Integer, nullable=False),
+    _text("last_at"),
+    _text("closed_until"),
+)
+
+delegations = Table(
+    "landed_delegations",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("project", Text, nullable=False, index=True),
+    _text("giver"),
+    Column("delegate", Text, nullable=False, index=True),
+    _text("role"),
+    _text("starts"),
+    _text("ends"),
+    _text("made_at"),
+    _text("ended_at", null=True),
+    Column("event", BigInteger, nullable=False),  # seq of the chained event without which this row counts for nothing
+    ForeignKeyConstraint(["event"], ["landed_events.seq"]),
+)
+
+observations = Table(
+    "landed_observations",
+    metadata,
+    _text("project"),
+    _text("period"),  # first day of the period, ISO date
+    _text("dataset"),  # digest of the data it was seen in
+    _text("figures"),
+    _text("at"),
+    Column("event", BigInteger, nullable=False),
+    PrimaryKeyConstraint("project", "period", "dataset"),
+    ForeignKeyConstraint(["event"], ["landed_events.seq"]),
+)
+
+deliveries = Table(
+    "landed_deliveries",
+    metadata,
+    _text("project"),
+    Column("number", Integer, nullable=False),
+    _text("digest"),  # of the content, which lies in the data folder
+    _text("name"),
+    _text("at"),
+    Column("new", Integer, nullable=False),
+    Column("corrected", Integer, nullable=False),
+    Column("unchanged", Integer, nullable=False),
+    Column("late", Integer, nullable=False),
+    PrimaryKeyConstraint("project", "number"),
+)
+
+arms = Table(
+    "landed_arms",
+    metadata,
+    _text("project"),
+    _text("stage"),
+    _text("inputs"),  # hash over what was asked for; a second pick must have the same
+    _text("content"),
+    _text("at"),
+    PrimaryKeyConstraint("project", "stage"),
 )
 
 _SQLITE_GUARDS = (

@@ -27,6 +27,18 @@ _KNOWN = (
         "another command is writing; wait for it to end and try again, or end it if it hangs",
     ),
     _Trouble(
+        ("password authentication failed", "no password supplied", "no pg_hba.conf entry"),
+        ("28P01", "28000"),
+        "The ledger's server refuses this user",
+        "correct user and password in LANDED_LEDGER_URL, or in the file that LANDED_LEDGER_URL_FILE names",
+    ),
+    _Trouble(
+        ('" does not exist',),
+        ("3D000",),
+        "The ledger's database is not there",
+        "create the database and its role first, as docs/deploy.md shows, or correct its name in LANDED_LEDGER_URL",
+    ),
+    _Trouble(
         ("readonly", "read-only"),
         ("25006", "42501"),
         "The ledger is read-only",

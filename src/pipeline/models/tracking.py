@@ -1,9 +1,10 @@
 """MLflow: one parent run an iteration, a child run per candidate, and the registry with its aliases.
 
-The only module that imports MLflow. The store is SQLite beside its artifacts. Everything is idempotent: an iteration
-is found again by its tag ``landed.iteration`` and a candidate by its training key, so a run that was killed is
-resumed and never doubled. Models are logged in LightGBM's native text format with pinned requirements (without them
-MLflow installs nothing but spends nine seconds on guessing); no pickle is ever written.
+The only module that imports MLflow. The store is what :mod:`pipeline.models.store` reads from the settings. Everything
+is idempotent: an iteration is found again by its tag ``landed.iteration`` and a candidate by its training key, so a run
+that was killed is resumed and never doubled, and a call that met a passing fault of the store is made again as a
+whole. Models are logged in LightGBM's native text format with pinned requirements (without them MLflow installs
+nothing but spends nine seconds on guessing); no pickle is ever written.
 
 Beside MLflow's own model, the candidate's directory is kept byte for byte under the artifact ``candidate``; that copy
 is what :meth:`Tracking.released` hands back, after its hash was held against the one noted at registration.
@@ -13,19 +14,22 @@ import json
 import logging
 import math
 import os
-import sqlite3
+import shutil
+import tempfile
 import warnings
-from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager
+from collections.abc import Mapping
 from importlib.metadata import version as installed
 from pathlib import Path
 from typing import Literal
 from urllib.parse import urlparse
 from urllib.request import url2pathname
 
-# Both are read as MLflow loads: no usage statistics, no bars drawn by a library.
+# Read as MLflow loads or calls: no usage statistics, no bars or links printed by a library, and no repeating of single
+# requests: one that creates a run and whose answer was lost would create it twice. Whole methods are repeated.
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
+os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
 
 import lightgbm
 import mlflow
@@ -36,9 +40,13 @@ from mlflow.models import ModelSignature
 from mlflow.tracking import MlflowClient
 from mlflow.types import ColSpec, DataType, Schema
 
+from pipeline.addresses import without_secrets
 from pipeline.errors import Finding, LedgerError, ModelError
+from pipeline.models.faults import Fault, persistent
 from pipeline.models.files import checked, digest
 from pipeline.models.records import CandidateRecord, IterationRecord, Release, Scalar
+from pipeline.models.store import opened, store_of
+from pipeline.settings import Settings
 
 Alias = Literal["challenger", "champion"]
 Status = Literal["FINISHED", "FAILED", "KILLED"]
@@ -54,8 +62,6 @@ BOOSTER = "model.txt"
 _DIGEST = 36
 #: MLflow takes at most this many metrics, parameters and tags in one batch.
 _BATCH = 100
-#: Seconds to wait for another process that is writing.
-_PATIENCE = 10.0
 #: How MLflow says that a model or an alias does not exist; anything else is a fault of the store.
 _ABSENT = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
 
@@ -64,24 +70,35 @@ class Tracking:
     """The tracking store of one installation.
 
     Args:
-        directory: holds ``mlflow.db`` and ``artifacts/``; created on first use.
+        settings: say where it is; a SQLite file and its folder are created on first use.
 
     Raises:
-        LedgerError: the store cannot be created, read or written.
+        LedgerError: the store cannot be created, reached, read or written.
     """
 
-    def __init__(self, directory: Path) -> None:
-        self.database = directory.resolve() / "mlflow.db"
-        self.artifacts = directory.resolve() / "artifacts"
-        self.uri = f"sqlite:///{self.database}"
-        _probe(self.database)
+    def __init__(self, settings: Settings) -> None:
+        self.store = store_of(settings)
+        self.uri = self.store.uri
         for noisy in ("mlflow", "alembic"):
             logging.getLogger(noisy).setLevel(logging.ERROR)
         # MLflow logs a traceback of its own before it raises; the error below says the same to a person.
         logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)
-        with self._guarded():
-            self._client = MlflowClient(tracking_uri=self.uri, registry_uri=self.uri)
+        self._client = self._connected()
 
+    @persistent
+    def _connected(self) -> MlflowClient:
+        with opened(self.store):
+            client = MlflowClient(tracking_uri=self.uri, registry_uri=self.uri)
+            if self.store.remote:
+                client.search_experiments(max_results=1)
+        return client
+
+    def refused(self, met: Fault) -> LedgerError:
+        """The error for a fault of the store, without its password."""
+        finding = Finding(self.store.place, without_secrets(met.found, self.uri), met.remedy)
+        return LedgerError("The tracking store refused", [finding])
+
+    @persistent
     def open(self, record: IterationRecord) -> str:
         """Open the iteration's parent run, or resume it if it is there.
 
@@ -101,18 +118,19 @@ class Tracking:
             "landed.code": record.code,
             "landed.started_by": record.started_by,
         }
-        with self._guarded():
-            experiment = self._experiment(record.project)
-            run = self._find(experiment, {ITERATION: record.key})
-            if run is None:
-                name = f"iteration {record.number} ({record.stage})"
-                run = self._client.create_run(experiment, tags=tags, run_name=name)
-                self._client.log_inputs(run.info.run_id, [_dataset(record)])
-            else:
-                self._client.update_run(run.info.run_id, status="RUNNING")
-                self._batch(run, tags=tags)
+        experiment = self._experiment(record.project)
+        run = self._find(experiment, {ITERATION: record.key})
+        if run is None:
+            name = f"iteration {record.number} ({record.stage})"
+            run = self._client.create_run(experiment, tags=tags, run_name=name)
+        else:
+            self._client.update_run(run.info.run_id, status="RUNNING")
+            self._batch(run, tags=tags)
+        if run.inputs is None or not run.inputs.dataset_inputs:
+            self._client.log_inputs(run.info.run_id, [_dataset(record)])
         return str(run.info.run_id)
 
+    @persistent
     def log_candidate(self, parent: str, record: CandidateRecord) -> str:
         """Log a trained candidate as a child run; a finished one of the same training key is left as it is.
 
@@ -124,24 +142,24 @@ class Tracking:
             LedgerError: the store cannot be read or written.
         """
         files = checked(record.directory)
-        with self._guarded():
-            experiment = self._client.get_run(parent).info.experiment_id
-            tags = {"mlflow.parentRunId": parent, TRAINING: record.key}
-            run = self._find(experiment, tags)
-            if run is not None and run.info.status == "FINISHED":
-                return str(run.info.run_id)
-            if run is None:
-                run = self._client.create_run(experiment, tags=tags, run_name=record.name)
-            described = {"landed.candidate": record.name, FILES: digest(record.directory), **record.tags}
-            self._batch(run, params=record.parameters, metrics=record.metrics, tags=described)
-            self._client.log_artifacts(run.info.run_id, str(record.directory), FOLDER)
-            if record.backtest is not None:
-                self._client.log_text(run.info.run_id, record.backtest.to_csv(index=False), "backtest.csv")
-            if record.directory / BOOSTER in files:
-                self._log_booster(run.info.run_id, record.directory)
-            self._client.set_terminated(run.info.run_id, "FINISHED")
+        experiment = self._client.get_run(parent).info.experiment_id
+        tags = {"mlflow.parentRunId": parent, TRAINING: record.key}
+        run = self._find(experiment, tags)
+        if run is not None and run.info.status == "FINISHED":
+            return str(run.info.run_id)
+        if run is None:
+            run = self._client.create_run(experiment, tags=tags, run_name=record.name)
+        described = {"landed.candidate": record.name, FILES: digest(record.directory), **record.tags}
+        self._batch(run, params=record.parameters, metrics=record.metrics, tags=described)
+        self._client.log_artifacts(run.info.run_id, str(record.directory), FOLDER)
+        if record.backtest is not None:
+            self._client.log_text(run.info.run_id, record.backtest.to_csv(index=False), "backtest.csv")
+        if record.directory / BOOSTER in files:
+            self._log_booster(run.info.run_id, record.directory)
+        self._client.set_terminated(run.info.run_id, "FINISHED")
         return str(run.info.run_id)
 
+    @persistent
     def record(
         self,
         run: str,
@@ -155,9 +173,9 @@ class Tracking:
         Raises:
             LedgerError: the store cannot be read or written.
         """
-        with self._guarded():
-            self._batch(self._client.get_run(run), params=parameters or {}, metrics=metrics or {}, tags=tags or {})
+        self._batch(self._client.get_run(run), params=parameters or {}, metrics=metrics or {}, tags=tags or {})
 
+    @persistent
     def attach(self, run: str, files: Mapping[str, Path]) -> None:
         """Keep files or directories as artifacts of a run.
 
@@ -168,33 +186,33 @@ class Tracking:
         Raises:
             LedgerError: the store cannot be written.
         """
-        with self._guarded():
-            for folder, path in files.items():
-                log = self._client.log_artifacts if path.is_dir() else self._client.log_artifact
-                log(run, str(path), folder or None)
+        for folder, path in files.items():
+            log = self._client.log_artifacts if path.is_dir() else self._client.log_artifact
+            log(run, str(path), folder or None)
 
+    @persistent
     def finish(self, run: str, status: Status = "FINISHED") -> None:
         """Close a run.
 
         Raises:
             LedgerError: the store cannot be written.
         """
-        with self._guarded():
-            self._client.set_terminated(run, status)
+        self._client.set_terminated(run, status)
 
+    @persistent
     def find(self, project: str, number: int, stage: str) -> str | None:
         """The parent run of an iteration, or None.
 
         Raises:
             LedgerError: the store cannot be read.
         """
-        with self._guarded():
-            experiment = self._client.get_experiment_by_name(project)
-            if experiment is None:
-                return None
-            run = self._find(experiment.experiment_id, {ITERATION: f"{project}/{number}/{stage}"})
+        experiment = self._client.get_experiment_by_name(project)
+        if experiment is None:
+            return None
+        run = self._find(experiment.experiment_id, {ITERATION: f"{project}/{number}/{stage}"})
         return None if run is None else str(run.info.run_id)
 
+    @persistent
     def register(self, project: str, run: str, alias: Alias, tags: Mapping[str, str] | None = None) -> str:
         """Register a candidate's model under the project's name and point an alias at it.
 
@@ -207,71 +225,87 @@ class Tracking:
             ModelError: the run logged no candidate.
             LedgerError: the store cannot be read or written.
         """
-        with self._guarded():
-            logged = self._client.get_run(run).data.tags
-            if FILES not in logged:
-                remedy = "log the candidate first, and register its child run"
-                raise ModelError("There is no model to register", [Finding(f"run {run}", "no candidate", remedy)])
-            self._registered_model(project)
-            number = self._version_of(project, run)
-            if number is None:
-                source = f"models:/{logged[MODEL]}" if MODEL in logged else f"runs:/{run}/{FOLDER}"
-                noted = {FILES: logged[FILES], **(tags or {})}
-                number = str(self._client.create_model_version(project, source, run, tags=noted).version)
-            self._client.set_registered_model_alias(project, alias, number)
+        logged = self._client.get_run(run).data.tags
+        if FILES not in logged:
+            remedy = "log the candidate first, and register its child run"
+            raise ModelError("There is no model to register", [Finding(f"run {run}", "no candidate", remedy)])
+        self._registered_model(project)
+        number = self._version_of(project, run)
+        if number is None:
+            noted, model = {FILES: logged[FILES], **(tags or {})}, logged.get(MODEL)
+            source = f"models:/{model}" if model else f"runs:/{run}/{FOLDER}"
+            number = str(self._client.create_model_version(project, source, run, tags=noted, model_id=model).version)
+        self._client.set_registered_model_alias(project, alias, number)
         return number
 
+    @persistent
     def point(self, project: str, alias: Alias, version: str) -> None:
         """Point an alias at a version: a release, or a rollback to an earlier one.
 
         Raises:
             LedgerError: there is no such version, or the store cannot be written.
         """
-        with self._guarded():
-            self._client.get_model_version(project, version)
-            self._client.set_registered_model_alias(project, alias, version)
+        self._client.get_model_version(project, version)
+        self._client.set_registered_model_alias(project, alias, version)
 
+    @persistent
     def retire(self, project: str, alias: Alias) -> None:
         """Take an alias away: nothing is released under it any more. Does nothing where it points nowhere.
 
         Raises:
             LedgerError: the store cannot be written.
         """
-        with self._guarded():
-            try:
-                self._client.delete_registered_model_alias(project, alias)
-            except MlflowException as exc:
-                if exc.error_code not in _ABSENT:
-                    raise
+        try:
+            self._client.delete_registered_model_alias(project, alias)
+        except MlflowException as exc:
+            if exc.error_code not in _ABSENT:
+                raise
 
+    @persistent
     def released(self, project: str, alias: Alias = "champion") -> Release:
         """The model an alias points at, its files unchanged since it was registered.
 
         Raises:
             ModelError: nothing is released under the alias, or the files were changed since.
         """
-        with self._guarded():
-            try:
-                found = self._client.get_model_version_by_alias(project, alias)
-            except MlflowException as exc:
-                if exc.error_code not in _ABSENT:
-                    raise
-                what = f"no model is released as {alias}"
-                remedy = "run the charter and have a decision released first, or name another alias"
-                raise ModelError("There is no such model", [Finding(f"project {project}", what, remedy)]) from exc
-            root = self._client.get_run(str(found.run_id)).info.artifact_uri
-        directory = Path(url2pathname(urlparse(root).path)) / FOLDER
-        if digest(directory) != found.tags[FILES]:
+        try:
+            found = self._client.get_model_version_by_alias(project, alias)
+        except MlflowException as exc:
+            if exc.error_code not in _ABSENT:
+                raise
+            what = f"no model is released as {alias}"
+            remedy = "run the charter and have a decision released first, or name another alias"
+            raise ModelError("There is no such model", [Finding(f"project {project}", what, remedy)]) from exc
+        root = self._client.get_run(str(found.run_id)).info.artifact_uri
+        directory = self._files(str(found.run_id), str(root), found.tags[FILES])
+        if not _unchanged(directory, found.tags[FILES]):
             remedy = "restore the files or release the model again; it must not be used as it is"
             what = f"version {found.version} differs from what was registered"
-            raise ModelError("The released model was changed", [Finding(str(directory), what, remedy)])
+            raise ModelError("The released model was changed", [Finding(f"{root}/{FOLDER}", what, remedy)])
         return Release(str(found.version), str(found.run_id), directory)
+
+    def _files(self, run: str, root: str, wanted: str) -> Path:
+        """A candidate's directory: where it lies, or fetched from afar unless it was fetched whole before."""
+        parts = urlparse(root)
+        if parts.scheme in {"", "file"}:
+            return Path(url2pathname(parts.path)) / FOLDER
+        place = self.store.fetched / run
+        if _unchanged(place, wanted):
+            return place
+        place.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=place.parent) as fresh:
+            self._client.download_artifacts(run, FOLDER, fresh)
+            shutil.rmtree(place, ignore_errors=True)
+            # Renamed into place, so that a reader meets a whole directory or none.
+            (Path(fresh) / FOLDER).rename(place)
+        return place
 
     def _experiment(self, project: str) -> str:
         found = self._client.get_experiment_by_name(project)
         if found is not None:
             return str(found.experiment_id)
-        return str(self._client.create_experiment(project, artifact_location=(self.artifacts / project).as_uri()))
+        location = self.store.experiment_artifacts(project)
+        return str(self._client.create_experiment(project, artifact_location=location))
 
     def _find(self, experiment: str, tags: Mapping[str, str]) -> Run | None:
         wanted = " and ".join(f"tags.`{name}` = '{value}'" for name, value in tags.items())
@@ -325,16 +359,6 @@ class Tracking:
         found = self._client.search_model_versions(f"name = '{project}' and run_id = '{run}'", max_results=1)
         return str(found[0].version) if found else None
 
-    @contextmanager
-    def _guarded(self) -> Iterator[None]:
-        """MLflow's and the disk's errors as ours, with the place and what to do."""
-        try:
-            yield
-        except (MlflowException, OSError) as exc:
-            found = str(exc).strip().splitlines()[0]
-            remedy = "free the store (another process may hold it), check its rights and space, and run again"
-            raise LedgerError("The tracking store refused", [Finding(str(self.database), found, remedy)]) from exc
-
 
 def _dataset(record: IterationRecord) -> DatasetInput:
     source = record.dataset
@@ -348,14 +372,8 @@ def _dataset(record: IterationRecord) -> DatasetInput:
     return DatasetInput(described, [InputTag("mlflow.data.context", "training and replay")])
 
 
-def _probe(database: Path) -> None:
-    """Fail at once on a store that cannot be written; MLflow itself would retry for most of a minute."""
+def _unchanged(directory: Path, wanted: str) -> bool:
     try:
-        database.parent.mkdir(parents=True, exist_ok=True)
-        with closing(sqlite3.connect(database, timeout=_PATIENCE, isolation_level=None)) as connection:
-            connection.execute("BEGIN IMMEDIATE")
-            connection.execute("SELECT count(*) FROM sqlite_master")
-            connection.execute("ROLLBACK")
-    except (OSError, sqlite3.Error) as exc:
-        remedy = "let the other process finish, check the rights of the directory, or point to another one"
-        raise LedgerError("The tracking store cannot be opened", [Finding(str(database), str(exc), remedy)]) from exc
+        return digest(directory) == wanted
+    except ModelError:
+        return False

@@ -6,6 +6,7 @@ A domain implements :class:`Problem` and registers it under the entry-point grou
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -14,6 +15,7 @@ import pandas as pd
 from pipeline.charter import Advice as Advice
 from pipeline.charter import Candidate, Charter, Stage
 from pipeline.datasets.dataset import DataFacts, Dataset, Tables
+from pipeline.evaluation.observed import Observed
 from pipeline.evaluation.outcomes import KpiDefinition, Outcomes
 
 #: Called with a description, the steps done and the steps in all; the edge turns it into a bar or a line.
@@ -135,10 +137,35 @@ class Problem(Protocol):
         ``units`` follow the arm and all others the incumbent rule; with None, all follow the arm.
         """
 
+    def observed(self, charter: Charter, dataset: Dataset) -> Observed:
+        """What recorded data shows of every unit in every period, whoever decided: the stuff of field experiments.
+
+        Only components that were really recorded; a KPI whose components are missing cannot be measured against
+        controls.
+        """
+
+    def realised(self, charter: Charter, dataset: Dataset, followers: Mapping[str, date] | None = None) -> pd.DataFrame:
+        """What really happened, period by period: the KPIs that recorded data can tell, newest 26 periods.
+
+        A figure of a period rests on that period's rows alone, so that later data never changes it.
+
+        Args:
+            charter: its scope and seed.
+            dataset: clean tables.
+            followers: units that follow the model, each with its first period; a unit counts from the first period
+                that the model's decisions could change.
+
+        Returns:
+            One row per period, group and KPI; columns ``period`` (date), ``group`` (``model``: the units that follow
+            it; ``all``), ``kpi``, ``value``, ``low``, ``high``, ``units`` (resampled units). Rows without a
+            measurable value, and groups without units, are left out.
+        """
+
     def drift_frames(
         self, charter: Charter, dataset: Dataset, previous: Dataset | None, rows: int
-    ) -> tuple[pd.DataFrame, pd.DataFrame]:
+    ) -> tuple[pd.DataFrame, pd.DataFrame] | None:
         """Current and reference frame of the same columns, each a seeded sample of at most ``rows`` rows.
 
-        The reference is the previous iteration's dataset, or an earlier span of the same one for the first.
+        The reference is the previous iteration's dataset, or an earlier span of the same one for the first; None
+        where there is nothing to compare.
         """

@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 
 from pipeline.errors import DataError, Finding
 from pipeline.evaluation.outcomes import Outcomes
+from pipeline.language import say
 from pipeline.problems.base import Progress
 from pipeline.replenishment import played, world
 from pipeline.replenishment.baselines import benchmark_orders
@@ -170,12 +171,18 @@ def volume_of(panel: Panel) -> NDArray[np.str_]:
 def _basis(where: Cells, panel: Panel, periods: int, players: Players) -> str:
     units = len(np.unique(panel.series["store"].to_numpy(dtype=str)[players.counted]))
     lead = panel.lead_time
-    first = f", service and stock from week {lead} on, when the first order of the period arrives" if lead > 1 else ""
-    return (
-        f"{periods} field weeks from {where.periods[0]} to {where.periods[-1]} in {units} stores, "
-        f"{int(where.costed.sum()):,} listed series-weeks{first}; the stores followed {players.treated}, every other "
-        "way of deciding was played as a twin from the same state against the same shoppers"
+    first = (
+        say(", service and stock from week {week} on, when the first order of the period arrives", week=lead)
+        if lead > 1
+        else ""
     )
+    return say(
+        "{weeks} field weeks from {begin} to {end} in {units} stores, {series} listed series-weeks{first}; the stores "
+        "followed {treated}, every other way of deciding was played as a twin from the same state against the same "
+        "shoppers",
+        weeks=periods, begin=str(where.periods[0]), end=str(where.periods[-1]), units=units,
+        series=f"{int(where.costed.sum()):,}", first=first, treated=players.treated,
+    )  # fmt: skip
 
 
 def _clock(location: Path) -> int | None:

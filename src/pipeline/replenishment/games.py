@@ -9,6 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from pipeline.evaluation.outcomes import Outcomes
+from pipeline.language import say
 from pipeline.problems.base import Progress
 from pipeline.replenishment.baselines import benchmark_orders
 from pipeline.replenishment.panel import Bools, Floats, Panel
@@ -157,9 +158,15 @@ def department_of(series: pd.DataFrame) -> NDArray[np.str_]:
 def _basis(panel: Panel, games: int, left_out: int) -> str:
     played = games * panel.size
     lead = panel.lead_time
-    first = f", service and stock judged from week {lead} on (nothing can change the weeks before)" if lead > 1 else ""
-    return (
-        f"{games} past games of {ORDERS} orders and {weeks_played(lead)} weeks over {panel.size} series{first}; "
-        f"{left_out} of {played} series-games left out because the shelf ran empty or the product was not listed in a "
-        "played week, so that its demand is not known"
+    first = (
+        say(", service and stock judged from week {week} on (nothing can change the weeks before)", week=lead)
+        if lead > 1
+        else ""
     )
+    return say(
+        "{games} past games of {orders} orders and {weeks} weeks over {series} series{first}; {left_out} of {played} "
+        "series-games left out because the shelf ran empty or the product was not listed in a played week, so that its "
+        "demand is not known",
+        games=games, orders=ORDERS, weeks=weeks_played(lead), series=panel.size, first=first, left_out=left_out,
+        played=played,
+    )  # fmt: skip

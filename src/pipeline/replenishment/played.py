@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from pipeline.errors import DataError, Finding
 from pipeline.evaluation.outcomes import Outcomes
+from pipeline.language import from_plain, kept
 
 FRAME, WEEKLY, META = "outcomes.parquet", "weekly.parquet", "outcomes.json"
 
@@ -34,7 +35,7 @@ def save(outcomes: Outcomes, directory: Path, **notes: int) -> None:
         "slices": outcomes.slices,
         "periods": outcomes.periods,
         "kind": outcomes.kind,
-        "basis": outcomes.basis,
+        "basis": kept(outcomes.basis),
         "notes": notes,
     }
     (part / META).write_text(json.dumps(meta, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
@@ -55,7 +56,7 @@ def load(directory: Path) -> Outcomes:
             slices=tuple(meta["slices"]),
             periods=int(meta["periods"]),
             kind=meta["kind"],
-            basis=meta["basis"],
+            basis=from_plain(meta["basis"]),
             weekly=pd.read_parquet(weekly) if weekly.exists() else None,
         )
     except (OSError, ValueError, KeyError, TypeError, pa.ArrowException) as error:

@@ -5,14 +5,14 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pandas as pd
 
 from pipeline.charter import Advice, Candidate, Charter, Stage
 from pipeline.datasets.dataset import DataFacts, Dataset, Tables
-from pipeline.errors import DataError, Finding
+from pipeline.evaluation.observed import Observed
 from pipeline.evaluation.outcomes import KpiDefinition, Outcomes
 from pipeline.problems.base import Arm, Progress, TrainedCandidate
+from pipeline.problems.staged import staged_units
 from pipeline.replenishment import offers
 from pipeline.replenishment.parameters import business_of
 
@@ -85,14 +85,8 @@ class Replenishment:
         return facts_of(charter, dataset, self._panel_of(charter, dataset), earlier)
 
     def units(self, charter: Charter, dataset: Dataset, stage: Stage) -> tuple[str, ...]:
-        """The stores of a stage: the first so many of one seeded order, so that each stage holds the one below."""
-        stores = np.unique(dataset.tables["stores"]["store"].to_numpy(dtype=str))
-        if stage.units > len(stores):
-            remedy = f"write at most {len(stores)}"
-            place = f"stages[{stage.name}].units"
-            raise DataError("a stage has more stores than there are", [Finding(place, str(stage.units), remedy)])
-        order = np.random.default_rng(charter.seed).permutation(len(stores))
-        return tuple(sorted(str(store) for store in stores[order[: stage.units]]))
+        """The stores of a stage, by the columns of the table of stores."""
+        return staged_units(charter, dataset.tables["stores"], "store", stage)
 
     def measured_baseline(self, charter: Charter, dataset: Dataset, units: tuple[str, ...]) -> float:
         """The charter's KPI under its baseline policy on these stores.
@@ -193,6 +187,19 @@ class Replenishment:
 
             return in_template_order(read_template(location), panel.series, orders)
         return panel.series[["store", "product"]].assign(order=orders)
+
+    def observed(self, charter: Charter, dataset: Dataset) -> Observed:
+        """Reported stock-outs and sales of every store and week, by department."""
+        from pipeline.replenishment.observed import observed
+
+        return observed(self._scoped(charter, dataset))
+
+    def realised(self, charter: Charter, dataset: Dataset, followers: Mapping[str, date] | None = None) -> pd.DataFrame:
+        """Stock-outs as reported in each week, and stock and its turnover in the newest one."""
+        from pipeline.replenishment.realised import realised
+
+        panel = self._scoped(charter, dataset)
+        return realised(panel, dataset.tables["state"], followers or {}, charter.seed)
 
     def drift_frames(
         self, charter: Charter, dataset: Dataset, previous: Dataset | None, rows: int

@@ -10,8 +10,9 @@ Reals = NDArray[np.float64]
 #: ISO years have 52 or 53 weeks.
 ISO_WEEKS = 53
 YEAR = 52
-#: Units of expected sales after which a group's own factor weighs as much as the chain's.
-SHRINKAGE = 200.0
+#: Units of expected sales in a week of the year after which a group's own factor weighs as much as the chain's. Chosen
+#: on games: at 200 the factors of departments that sell some hundred units a week are mostly noise.
+SHRINKAGE = 2000.0
 
 
 def iso_week(weeks: Weeks) -> Ints:
@@ -35,7 +36,7 @@ def seasonal_index(sales: Floats, usable: Bools, week_of_year: Ints, membership:
     Ratio to the yearly mean (Makridakis, Wheelwright, Hyndman, Forecasting, 3rd ed., ch. 3): history is cut into
     blocks of 52 weeks counted back from the end, so that each block holds a whole season; a week's factor is the sum
     of usable sales over the sum of what the series' block means would have sold in the same cells. Cells that are not
-    usable weigh nothing on either side. Group rows are shrunk to the chain's.
+    usable weigh nothing on either side. Group rows are the chain's times a smoothed ratio that is drawn towards 1.
 
     Args:
         sales: (T, N) units.
@@ -54,8 +55,9 @@ def seasonal_index(sales: Floats, usable: Bools, week_of_year: Ints, membership:
         np.add.at(seen, week_of_year[block], units @ membership)
         np.add.at(expected, week_of_year[block], cells @ (membership * level[:, None]))
     chain = _filled(seen.sum(axis=1), expected.sum(axis=1))
-    shrunk = (_smooth(seen) + SHRINKAGE * chain[:, None]) / (_smooth(expected) + SHRINKAGE)
-    index = np.vstack([shrunk.T, chain[None, :]])
+    # What is smoothed and shrunk is the ratio to the chain, so that a week that is high everywhere stays sharp.
+    ratio = (_smooth(seen) + SHRINKAGE) / (_smooth(expected * chain[:, None]) + SHRINKAGE)
+    index = np.vstack([ratio.T * chain, chain[None, :]])
     return np.asarray(index / index[:, :YEAR].mean(axis=1, keepdims=True), dtype=np.float32)
 
 

@@ -9,30 +9,37 @@ import html
 import io
 import math
 import re
+import warnings
 from collections.abc import Callable, Sequence
+from functools import cache
 from typing import Any, Literal
 
 import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.font_manager import fontManager
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from pipeline.evaluation.figures import show, show_interval
 from pipeline.evaluation.outcomes import Interval, SliceResult
+from pipeline.language import Translator, joined, say, term, translator
 from pipeline.reporting.evidence import HistoryPoint, WeeklyPoint
-from pipeline.reporting.words import UNITLESS, bare
+from pipeline.reporting.words import PERIODS, UNITLESS, bare
+
+ENGLISH = translator("en")
 
 #: Iterations and units drawn; the tables hold all of them.
 POINTS_SHOWN = 8
 UNITS_SHOWN = 10
 
 INK, MUTED, MODEL, TARGET = "#1b2530", "#5b6774", "#1f4e79", "#a3320b"
+_LATIN = "DejaVu Sans"  # measured wide on purpose: whatever font the reader has needs less room
+_CHINESE = ("Noto Sans CJK SC", "Noto Sans CJK JP", "Source Han Sans SC", "WenQuanYi Zen Hei", "PingFang SC", "SimHei")
 _STYLE = {
     "svg.hashsalt": "landed",
     "svg.fonttype": "none",
-    "font.family": "DejaVu Sans",  # measured wide on purpose: whatever font the reader has needs less room
     "font.size": 10,
     "text.parse_math": False,  # a "$" in a store's name is a letter, no formula
     "hatch.linewidth": 0.7,
@@ -45,32 +52,44 @@ _STYLE = {
 }
 
 
-def kpi_chart(history: Sequence[HistoryPoint], title: str, unit: str, target: float, baseline: str) -> str:
+def kpi_chart(
+    history: Sequence[HistoryPoint], title: str, unit: str, target: float, baseline: str, speaks: Translator = ENGLISH
+) -> str:
     """The KPI across iterations: the baseline hatched, the model filled, both with interval; the target a line."""
     shown = list(history)[-POINTS_SHOWN:]
 
     def draw(axes: Axes) -> None:
         small = len(shown) > 4
         for place, point in enumerate(shown):
-            _bar(axes, place - 0.2, point.baseline, unit, model=False, small=small)
-            _bar(axes, place + 0.2, point.value, unit, model=True, small=small)
+            _bar(axes, place - 0.2, point.baseline, unit, speaks, model=False, small=small)
+            _bar(axes, place + 0.2, point.value, unit, speaks, model=True, small=small)
         _limit_line(axes.axhline, target)
-        axes.set_xticks(range(len(shown)), [f"Iteration {p.iteration}\n{_clip(p.stage, 14)}" for p in shown])
+        named = [speaks.show(say("Iteration {number}", number=p.iteration)) for p in shown]
+        axes.set_xticks(
+            range(len(shown)), [f"{name}\n{_clip(p.stage, 14)}" for name, p in zip(named, shown, strict=True)]
+        )
         if small:
             axes.set_xticklabels([f"{p.iteration}\n{_clip(p.stage, 14)}" for p in shown], fontsize=8)
         axes.set_xlim(-0.6, len(shown) - 0.4 if len(shown) > 1 else 0.6)
-        _value_axis(axes, unit, "y")
-        _legend(axes, baseline, f"target {bare(target, unit)}")
+        _value_axis(axes, unit, "y", speaks)
+        _legend(axes, baseline, say("target {target}", target=bare(target, unit)), speaks)
 
-    words = "; ".join(
-        f"iteration {p.iteration} ({p.stage}, {p.units} units): {baseline} {show_interval(p.baseline, unit)}, "
-        f"model {show_interval(p.value, unit)}"
+    points = [
+        say(
+            "iteration {number} ({stage}, {units} units): {baseline} {before}, model {now}",
+            number=p.iteration, stage=p.stage, units=p.units, baseline=baseline,
+            before=show_interval(p.baseline, unit), now=show_interval(p.value, unit),
+        )
         for p in shown
-    )
-    return _svg("kpi", f"{title} by iteration", f"Target {show(target, unit)}. {words}.", (5.2, 3.1), draw)
+    ]  # fmt: skip
+    words = say("Target {target}. {points}.", target=show(target, unit), points=joined(points, "; "))
+    heading = say("{kpi} by iteration", kpi=term(title))
+    return _svg("kpi", speaks.show(heading), speaks.show(words), (5.2, 3.1), draw, speaks)
 
 
-def units_chart(units: Sequence[SliceResult], word: str, unit: str, limit: float, baseline: str) -> str:
+def units_chart(
+    units: Sequence[SliceResult], word: str, unit: str, limit: float, baseline: str, speaks: Translator = ENGLISH
+) -> str:
     """The worst units, model beside baseline, and the limit no unit may pass."""
     shown = [row for row in units if math.isfinite(row.arm)][:UNITS_SHOWN]
 
@@ -81,39 +100,51 @@ def units_chart(units: Sequence[SliceResult], word: str, unit: str, limit: float
         _limit_line(axes.axvline, limit)
         axes.set_yticks(range(len(shown)), [_clip(row.value, 20) for row in shown])
         axes.set_ylim(len(shown) - 0.4, -0.6)
-        _value_axis(axes, unit, "x")
-        _legend(axes, baseline, f"limit {bare(limit, unit)}")
+        _value_axis(axes, unit, "x", speaks)
+        _legend(axes, baseline, say("limit {limit}", limit=bare(limit, unit)), speaks)
 
-    words = "; ".join(f"{r.value}: model {show(r.arm, unit)}, {baseline} {show(r.baseline, unit)}" for r in shown)
+    rows = [
+        say(
+            "{unit}: model {now}, {baseline} {before}",
+            unit=r.value, now=show(r.arm, unit), baseline=baseline, before=show(r.baseline, unit),
+        )
+        for r in shown
+    ]  # fmt: skip
+    words = say("{units}. Limit {limit}.", units=joined(rows, "; "), limit=show(limit, unit))
+    heading = say("The {number} worst {units}", number=len(shown), units=term(word))
     height = 0.9 + 0.34 * max(len(shown), 2)
-    return _svg("units", f"The {len(shown)} worst {word}", f"{words}. Limit {show(limit, unit)}.", (5.2, height), draw)
+    return _svg("units", speaks.show(heading), speaks.show(words), (5.2, height), draw, speaks)
 
 
-def weekly_chart(weekly: Sequence[WeeklyPoint], title: str, unit: str, period: str, baseline: str) -> str:
+def weekly_chart(
+    weekly: Sequence[WeeklyPoint], title: str, unit: str, period: str, baseline: str, speaks: Translator = ENGLISH
+) -> str:
     """The KPI per period: the model a solid line, the baseline a dashed one."""
 
     def draw(axes: Axes) -> None:
         places = range(len(weekly))
-        axes.plot(
-            places, [p.baseline for p in weekly], color=MUTED, linestyle="--", linewidth=1.6, label=_clip(baseline, 40)
-        )
-        axes.plot(places, [p.model for p in weekly], color=MODEL, linewidth=2.2, label="model")
+        name = _clip(speaks.show(baseline), 40)
+        axes.plot(places, [p.baseline for p in weekly], color=MUTED, linestyle="--", linewidth=1.6, label=name)
+        axes.plot(places, [p.model for p in weekly], color=MODEL, linewidth=2.2, label=speaks.show(_MODEL_WORD))
         step = max(1, math.ceil(len(weekly) / 5))
         axes.set_xticks(list(places)[::step], [p.period for p in weekly][::step], fontsize=8)
         axes.set_ylim(bottom=min(0.0, axes.get_ylim()[0]))
-        _value_axis(axes, unit, "y")
+        _value_axis(axes, unit, "y", speaks)
         axes.legend(**_LEGEND)
 
     first, last = weekly[0], weekly[-1]
-    words = (
-        f"{len(weekly)} {period}s from {first.period} to {last.period}; "
-        f"first: {baseline} {show(first.baseline, unit)}, "
-        f"model {show(first.model, unit)}; last: {baseline} {show(last.baseline, unit)}, "
-        f"model {show(last.model, unit)}."
-    )
-    return _svg("weekly", f"{title} by {period}", words, (5.2, 2.6), draw)
+    words = say(
+        "{number} {periods} from {begin} to {end}; first: {baseline} {first_baseline}, model {first_model}; "
+        "last: {baseline} {last_baseline}, model {last_model}.",
+        number=len(weekly), periods=PERIODS[period], begin=first.period, end=last.period, baseline=baseline,
+        first_baseline=show(first.baseline, unit), first_model=show(first.model, unit),
+        last_baseline=show(last.baseline, unit), last_model=show(last.model, unit),
+    )  # fmt: skip
+    heading = say("{kpi} by week", kpi=term(title)) if period == "week" else say("{kpi} by day", kpi=term(title))
+    return _svg("weekly", speaks.show(heading), speaks.show(words), (5.2, 2.6), draw, speaks)
 
 
+_MODEL_WORD = say("model")
 _LEGEND: dict[str, Any] = {
     "loc": "lower left",
     "bbox_to_anchor": (0, 1.0),
@@ -134,12 +165,15 @@ def _limit_line(line: Callable[..., Any], value: float) -> None:
     line(value, zorder=4, **_DASHED)
 
 
-def _legend(axes: Axes, baseline: str, limit: str) -> None:
+def _legend(axes: Axes, baseline: str, limit: str, speaks: Translator) -> None:
     handles = [Patch(**_HATCHED), Patch(facecolor=MODEL), Line2D([], [], **_DASHED)]
-    axes.legend(handles, [_clip(baseline, 26), "model", _clip(limit, 26)], **_LEGEND)
+    names = [speaks.show(name) for name in (baseline, _MODEL_WORD, limit)]
+    axes.legend(handles, [_clip(name, 26) for name in names], **_LEGEND)
 
 
-def _bar(axes: Axes, place: float, interval: Interval, unit: str, *, model: bool, small: bool) -> None:
+def _bar(
+    axes: Axes, place: float, interval: Interval, unit: str, speaks: Translator, *, model: bool, small: bool
+) -> None:
     """A bar from zero with its interval and value; the marker repeats the difference for readers in grey."""
     axes.bar(place, interval.value, 0.36, zorder=2, **({"color": MODEL} if model else _HATCHED))
     low, high = _ends(interval)
@@ -149,7 +183,7 @@ def _bar(axes: Axes, place: float, interval: Interval, unit: str, *, model: bool
         marker="o" if model else "s", markersize=4, markerfacecolor="#ffffff",
     )  # fmt: skip
     if not small:
-        text = bare(interval.value, unit)
+        text = speaks.show(bare(interval.value, unit))
         axes.annotate(
             text, (place, high), (0, 4), textcoords="offset points", ha="center", fontsize=9,
             fontweight="bold" if model else "normal",
@@ -163,13 +197,13 @@ def _ends(interval: Interval) -> tuple[float, float]:
     return interval.value, interval.value
 
 
-def _value_axis(axes: Axes, unit: str, which: Literal["x", "y"]) -> None:
+def _value_axis(axes: Axes, unit: str, which: Literal["x", "y"], speaks: Translator) -> None:
     axis = axes.yaxis if which == "y" else axes.xaxis
     axis.set_major_locator(MaxNLocator(5))
-    axis.set_major_formatter(FuncFormatter(lambda value, _: bare(value, unit)))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: speaks.show(bare(value, unit))))
     axis.set_tick_params(length=0)
     if unit not in UNITLESS:
-        axis.set_label_text(_clip(unit, 30), fontsize=9)
+        axis.set_label_text(_clip(speaks.show(term(unit)), 30), fontsize=9)
     axes.grid(axis=which, color="#d9dee3", linewidth=0.8, zorder=0)
     axes.set_axisbelow(True)
     for side in ("top", "right", "left" if which == "y" else "bottom"):
@@ -182,9 +216,18 @@ def _clip(text: str, limit: int) -> str:
     return text if len(text) <= limit else text[: limit - 1] + "…"
 
 
-def _svg(name: str, title: str, description: str, size: tuple[float, float], draw: Callable[[Axes], None]) -> str:
+def _svg(
+    name: str,
+    title: str,
+    description: str,
+    size: tuple[float, float],
+    draw: Callable[[Axes], None],
+    speaks: Translator,
+) -> str:
     """Draw on a fresh figure and hand back an ``<svg>`` element with title and description."""
-    with mpl.rc_context(_STYLE):
+    with mpl.rc_context({**_STYLE, "font.family": _families(speaks.language)}), warnings.catch_warnings():
+        # A font that lacks a glyph only measures it wrong: the reader's own fonts draw it.
+        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
         figure = Figure(figsize=size, layout="constrained")
         axes = figure.add_subplot()
         axes.patch.set_alpha(0)
@@ -193,6 +236,15 @@ def _svg(name: str, title: str, description: str, size: tuple[float, float], dra
         buffer = io.StringIO()
         figure.savefig(buffer, format="svg", metadata=dict.fromkeys(("Date", "Creator", "Format", "Type")))
     return _inline(name, buffer.getvalue(), title, description)
+
+
+@cache
+def _families(language: str) -> list[str]:
+    """Fonts to measure with; Chinese glyphs are measured right where one of their fonts is installed."""
+    if language == "en":
+        return [_LATIN]
+    installed = {font.name for font in fontManager.ttflist}
+    return [_LATIN, *(name for name in _CHINESE if name in installed)]
 
 
 def _inline(name: str, svg: str, title: str, description: str) -> str:

@@ -12,11 +12,12 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from pipeline.errors import DataError, Finding
+from pipeline.language import legend, revived
 from pipeline.reporting.evidence import Evidence
 from pipeline.reporting.manifest import FORMAT, canonical, manifest, manifest_of, plain, report_digest
-from pipeline.reporting.page import render
+from pipeline.reporting.page import PAGES, render
 
-PAGE, TWIN, MANIFEST = "evidence.html", "evidence.json", "manifest.json"
+PAGE, TWIN, MANIFEST = PAGES["en"], "evidence.json", "manifest.json"
 
 _REWRITE = "take the pack from its archive, or run the iteration's report again and ask for a new review"
 
@@ -26,9 +27,9 @@ class WrittenReport:
     """Where a pack stands, and the hash that a decision binds to.
 
     Attributes:
-        html, json, manifest: the three files.
-        digest: the report's hash, printed in all three.
-        files: SHA-256 of every other file of the pack, by name; the page's among them.
+        html, json, manifest: the page in English, its twin, and the parts; the page's other languages lie beside it.
+        digest: the report's hash, printed in all of them.
+        files: SHA-256 of every other file of the pack, by name; the pages' among them.
     """
 
     html: Path
@@ -39,7 +40,10 @@ class WrittenReport:
 
 
 def write(evidence: Evidence, directory: Path, attachments: Sequence[Path] = ()) -> WrittenReport:
-    """Write page, twin and manifest, and copy the attachments beside them.
+    """Write the page in each language, twin and manifest, and copy the attachments beside them.
+
+    The twin's ``evidence`` holds sentences in English; ``messages`` beside it says, for each, how to say it in another
+    language (see :func:`pipeline.language.legend`).
 
     Each file is written under another name and renamed; the manifest comes last, so a pack that was interrupted has
     none and :func:`verify` says so. Writing the same evidence again gives the same bytes.
@@ -54,8 +58,9 @@ def write(evidence: Evidence, directory: Path, attachments: Sequence[Path] = ())
     """
     sealed = manifest(evidence)
     digest = report_digest(sealed)
-    twin = {"digest": digest, "evidence": plain(evidence)}
-    texts = {PAGE: render(evidence, sealed, digest), TWIN: canonical(twin) + "\n"}
+    twin = {"digest": digest, "evidence": plain(evidence), "messages": legend(evidence)}
+    texts = {page: render(evidence, sealed, digest, language) for language, page in PAGES.items()}
+    texts[TWIN] = canonical(twin) + "\n"
     _refuse_attachments(attachments)
     try:
         directory.mkdir(parents=True, exist_ok=True)
@@ -75,15 +80,18 @@ def write(evidence: Evidence, directory: Path, attachments: Sequence[Path] = ())
 
 
 def read(directory: Path) -> Evidence:
-    """The evidence of a pack, read back from its twin.
+    """The evidence of a pack, read back from its twin; its sentences can be shown in every language again.
 
     Raises:
         DataError: the twin is missing, unreadable or of another layout.
     """
     try:
-        return TypeAdapter(Evidence).validate_json(json.dumps(_parsed(directory / TWIN)["evidence"]))
-    except (KeyError, ValidationError) as error:
+        twin = _parsed(directory / TWIN)
+        written: Evidence = TypeAdapter(Evidence).validate_json(json.dumps(twin["evidence"]))
+        evidence: Evidence = revived(written, twin.get("messages", {}))
+    except (KeyError, TypeError, AttributeError, ValidationError) as error:
         raise _broken(directory / TWIN, "does not hold an evidence this version reads") from error
+    return evidence
 
 
 def verify(directory: Path, digest: str | None = None) -> str:
@@ -132,9 +140,10 @@ def _differences(
             findings.append(Finding(str(path), "is missing", _REWRITE))
         elif _file_digest(path) != expected:
             findings.append(_changed(path, f"is not the file {MANIFEST} names"))
-    page = directory / PAGE
-    if PAGE not in recorded["files"] or (page.is_file() and computed not in page.read_text(encoding="utf-8")):
-        findings.append(_changed(page, f"does not print the hash {computed}"))
+    for name in [name for name in PAGES.values() if name == PAGE or name in recorded["files"]]:
+        page = directory / name
+        if name not in recorded["files"] or (page.is_file() and computed not in page.read_text(encoding="utf-8")):
+            findings.append(_changed(page, f"does not print the hash {computed}"))
     return findings
 
 
@@ -167,7 +176,7 @@ def _refuse_attachments(attachments: Sequence[Path]) -> None:
     findings += [
         Finding(str(path), "has the name of one of the pack's own files", "give it another name")
         for path in attachments
-        if path.name in {PAGE, TWIN, MANIFEST}
+        if path.name in {*PAGES.values(), TWIN, MANIFEST}
     ]
     if findings:
         raise DataError("The evidence pack's attachments are not usable.", findings)

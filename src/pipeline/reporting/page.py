@@ -6,6 +6,7 @@ number as the JSON twin, so that a program can compare the two. Free text is esc
 """
 
 import math
+from datetime import date
 from functools import cache
 from itertools import groupby
 from typing import Any
@@ -14,8 +15,10 @@ from urllib.parse import urlsplit
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from pipeline.evaluation.figures import show, show_change
+from pipeline.evaluation.figures import show, show_change, signed
 from pipeline.evaluation.outcomes import Interval, SliceResult
+from pipeline.language import NAMES, Translator, say, term, translator
+from pipeline.language.pages import install
 from pipeline.reporting import charts, words
 from pipeline.reporting.evidence import Evidence
 from pipeline.reporting.manifest import plain
@@ -25,49 +28,80 @@ WORST_UNITS = 10
 WORST_SLICES = 4
 
 
-def render(evidence: Evidence, manifest: dict[str, Any], digest: str) -> str:
+#: The page's file in each language; English is the one people are pointed to.
+PAGES = {"en": "evidence.html", "zh_Hans": "evidence.zh.html"}
+
+
+def render(evidence: Evidence, manifest: dict[str, Any], digest: str, language: str = "en") -> str:
     """The page as HTML text; the same evidence gives the same text.
 
     Args:
         evidence: what to show.
         manifest: from :func:`pipeline.reporting.manifest.manifest`.
         digest: the report's hash, printed on the page.
+        language: of the page; figures are the same in each.
     """
-    lights = words.lights(evidence.verdicts)
+    drift_link = href(evidence.drift.report_file) if evidence.drift else ""
+    shown = _context(evidence, drawings(evidence, language), drift_link)
+    others = [(translator(tag).tag, NAMES[translator(tag).language], file) for tag, file in PAGES.items()]
+    shown["other_languages"] = [other for other in others if other[0] != translator(language).tag]
+    return _environment(language).get_template("evidence.html.j2").render(**shown, manifest=manifest, digest=digest)
+
+
+def render_sections(
+    evidence: Evidence, manifest: dict[str, Any], drawn: dict[str, Markup], drift_link: str, language: str = "en"
+) -> Markup:
+    """The pack in detail, as a part of another page.
+
+    Args:
+        evidence: what to show.
+        manifest: from :func:`pipeline.reporting.manifest.manifest`.
+        drawn: the charts of :func:`drawings`, as the other page can show them.
+        drift_link: where that page serves the full drift report.
+        language: of the other page.
+    """
+    shown = _context(evidence, drawn, drift_link)
+    return Markup(_environment(language).get_template("sections.html.j2").render(**shown, manifest=manifest))  # noqa: S704
+
+
+def _context(evidence: Evidence, drawn: dict[str, Markup], drift_link: str) -> dict[str, Any]:
     controls = [v for v in evidence.verdicts if words.family(v) == "Controls"]
-    return _environment().get_template("evidence.html.j2").render(
-        e=evidence,
-        goal=evidence.goal,
-        unit=evidence.goal.kpi.unit,
-        target=evidence.charter.kpi.target,
-        baseline=words.baseline_label(evidence),
-        headline=words.headline(evidence),
-        comparison=words.comparison(evidence),
-        lights=lights,
-        checks=[v for v in evidence.verdicts if v not in controls],
-        controls=controls,
-        units=evidence.evaluation.units[:WORST_UNITS],
-        slices=_worst(evidence.evaluation.slices),
-        kpis={result.kpi.name: result.kpi for result in evidence.evaluation.kpis},
-        chart=_charts(evidence),
-        manifest=manifest,
-        digest=digest,
-    )  # fmt: skip
+    return {
+        "e": evidence,
+        "goal": evidence.goal,
+        "unit": evidence.goal.kpi.unit,
+        "target": evidence.charter.kpi.target,
+        "baseline": words.baseline_label(evidence),
+        "headline": words.headline(evidence),
+        "comparison": words.comparison(evidence),
+        "lights": words.lights(evidence.verdicts),
+        "checks": [v for v in evidence.verdicts if v not in controls],
+        "controls": controls,
+        "units": evidence.evaluation.units[:WORST_UNITS],
+        "slices": _worst(evidence.evaluation.slices),
+        "kpis": {result.kpi.name: result.kpi for result in evidence.evaluation.kpis},
+        "chart": drawn,
+        "drift_link": drift_link,
+        "periods": words.PERIODS[evidence.charter.data.period],
+    }
 
 
-def _charts(evidence: Evidence) -> dict[str, Markup]:
+def drawings(evidence: Evidence, language: str = "en") -> dict[str, Markup]:
     """The charts there is something to draw for; safe as markup because :mod:`charts` escapes what it is given."""
     goal, baseline = evidence.goal, words.baseline_label(evidence)
     unit, title = goal.kpi.unit, goal.kpi.title
+    speaks = translator(language)
     drawn = {}
     if evidence.history:
-        drawn["kpi"] = charts.kpi_chart(evidence.history, title, unit, evidence.charter.kpi.target, baseline)
+        target = evidence.charter.kpi.target
+        drawn["kpi"] = charts.kpi_chart(evidence.history, title, unit, target, baseline, speaks)
     if evidence.evaluation.units:
         limit = evidence.stage.worst_unit_limit
-        drawn["units"] = charts.units_chart(evidence.evaluation.units, evidence.units_word, unit, limit, baseline)
+        units, word = evidence.evaluation.units, evidence.units_word
+        drawn["units"] = charts.units_chart(units, word, unit, limit, baseline, speaks)
     if len(evidence.weekly) > 1:
         period = evidence.charter.data.period
-        drawn["weekly"] = charts.weekly_chart(evidence.weekly, title, unit, period, baseline)
+        drawn["weekly"] = charts.weekly_chart(evidence.weekly, title, unit, period, baseline, speaks)
     return {name: Markup(svg) for name, svg in drawn.items()}  # noqa: S704
 
 
@@ -78,15 +112,16 @@ def _worst(slices: tuple[SliceResult, ...]) -> list[SliceResult]:
 
 
 @cache
-def _environment() -> Environment:
+def _environment(language: str) -> Environment:
     environment = Environment(
         loader=PackageLoader("pipeline.reporting", "templates"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
-        finalize=_keep_together,
     )
+    speaks = translator(language)
+    install(environment, speaks, _keep_together)
     environment.filters |= {
         "show": show,
         "change": show_change,
@@ -96,9 +131,13 @@ def _environment() -> Environment:
         "ends": _ends,
         "href": href,
         "state": words.verdict_state,
-        "spoken": lambda text: str(text).replace("_", " "),
+        "spoken": lambda text: term(str(text).replace("_", " ")),
+        "term": term,
+        "lowered": lambda text: speaks.show(term(text)).lower(),
         "duration": _duration,
-        "sentence": lambda text: text[:1].upper() + text[1:],
+        "sentence": lambda text: _sentence(speaks, text),
+        "day": lambda day: _day(speaks, day),
+        "count": lambda number: f"{number:,}",
     }
     environment.globals |= {
         "symbols": words.SYMBOLS,
@@ -108,7 +147,7 @@ def _environment() -> Environment:
         "signers": words.signers,
         "name_of": words.name_of,
         "arm_label": words.arm_label,
-        "compared": words.compared,
+        "compared_shortly": words.compared_shortly,
         "family": words.family,
     }
     return environment
@@ -138,16 +177,27 @@ def _machine(value: float) -> str:
 def _ends(interval: Interval, unit: str) -> str:
     """An interval without its point and unit."""
     if not (math.isfinite(interval.low) and math.isfinite(interval.high)):
-        return "no interval: too few units"
-    return f"{words.bare(interval.low, unit)} to {words.bare(interval.high, unit)}"
+        return say("no interval: too few units")
+    return say("{low} to {high}", low=words.bare(interval.low, unit), high=words.bare(interval.high, unit))
 
 
 def _bare_change(value: float, unit: str) -> str:
-    return show_change(value, unit) if unit == "share" else f"{'+' if value > 0 else ''}{words.bare(value, unit)}"
+    return show_change(value, unit) if unit == "share" else signed("+" if value > 0 else "", words.bare(value, unit))
+
+
+def _sentence(speaks: Translator, text: str) -> str:
+    """A word as it begins a sentence."""
+    shown = speaks.show(term(text))
+    return shown[:1].upper() + shown[1:]
+
+
+def _day(speaks: Translator, day: date) -> str:
+    """In English the sortable form that the pack has always had."""
+    return day.isoformat() if speaks.language == "en" else speaks.date(day)
 
 
 def _duration(seconds: float) -> str:
     """Seconds as people say them."""
     if seconds < 60:
-        return f"{seconds:.1f} s"
-    return f"{int(seconds // 60)} min {int(seconds % 60)} s"
+        return say("{seconds} s", seconds=f"{seconds:.1f}")
+    return say("{minutes} min {seconds} s", minutes=int(seconds // 60), seconds=int(seconds % 60))

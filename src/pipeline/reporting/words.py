@@ -8,10 +8,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from pipeline.charter import Charter, DecisionName
+from pipeline.charter import Charter, DecisionName, Role
 from pipeline.evaluation.criteria import meets, worse_bound
 from pipeline.evaluation.figures import contrast, show, show_interval
 from pipeline.evaluation.outcomes import Direction, Interval, KpiResult
+from pipeline.language.message import Message, Value, joined, say, term
 from pipeline.reporting.evidence import Evidence
 from pipeline.reporting.manifest import manifest, report_digest
 from pipeline.verdicts import Verdict
@@ -19,15 +20,20 @@ from pipeline.verdicts import Verdict
 State = Literal["pass", "warning", "fail", "none"]
 
 SYMBOLS: dict[State, str] = {"pass": "✓", "warning": "!", "fail": "✗", "none": "–"}
-WORDS: dict[State, str] = {"pass": "pass", "warning": "warning", "fail": "fail", "none": "not checked"}
+WORDS: dict[State, str] = {
+    "pass": say("pass"),
+    "warning": say("warning"),
+    "fail": say("fail"),
+    "none": say("not checked"),
+}
 
 #: First word of a gate's name to the light it belongs to, in the order the lights stand.
 LIGHTS: tuple[tuple[str, frozenset[str]], ...] = (
-    ("Goal", frozenset({"kpi", "goal", "slice", "unit", "worst"})),
-    ("Guardrails", frozenset({"guardrail", "guardrails"})),
-    ("Data", frozenset({"data", "drift", "assessment"})),
-    ("Controls", frozenset({"control", "controls", "compliance"})),
-    ("Budget", frozenset({"budget", "deadline", "progress"})),
+    (say("Goal"), frozenset({"kpi", "goal", "slice", "unit", "worst"})),
+    (say("Guardrails"), frozenset({"guardrail", "guardrails"})),
+    (say("Data"), frozenset({"data", "drift", "assessment"})),
+    (say("Controls"), frozenset({"control", "controls", "compliance"})),
+    (say("Budget"), frozenset({"budget", "deadline", "progress"})),
 )
 
 #: Units that stand with the figure or not at all; any other is named once, in a heading or on an axis.
@@ -35,21 +41,45 @@ UNITLESS = frozenset({"share", "index", ""})
 
 _NUMBER = re.compile(r"-?\d[\d,]*(\.\d+)?")
 
-OTHERS = "Other checks"
+OTHERS = say("Other checks")
 
 DECISION_TITLES: dict[DecisionName, str] = {
-    "advance": "Go up a stage",
-    "iterate": "Improve first: another iteration",
-    "hold": "Hold: stay at this stage",
-    "roll_back": "Go down a stage",
-    "stop": "Stop the project",
+    "advance": say("Go up a stage"),
+    "iterate": say("Improve first: another iteration"),
+    "hold": say("Hold: stay at this stage"),
+    "roll_back": say("Go down a stage"),
+    "stop": say("Stop the project"),
 }
+
+
+PERIODS = {"week": say("weeks"), "day": say("days")}
+
+ROLE_WORDS: dict[Role, Message] = {
+    "sponsor": say("sponsor"),
+    "business_owner": say("business owner"),
+    "operations": say("operations"),
+    "engineering": say("engineering"),
+    "compliance": say("compliance"),
+}
+
+#: How the charter's diff, feedback, arms and steps call things; printed through ``term``.
+TERMS = (
+    say("tightened"), say("loosened"), say("widened"), say("narrowed"), say("neutral"),
+    say("applied"), say("deferred"), say("declined"), say("open"),
+    say("baseline"), say("challenger"), say("champion"), say("variant"),
+    say("load and check data"), say("assess data"), say("train and backtest"), say("track in MLflow"),
+    say("play the decisions"), say("evaluate"), say("drift report"), say("write report"),
+    say("person-days"), say("hours of computing"),
+    say("lower"), say("higher"), say("charter"), say("data"), say("code"), say("model"), say("figures"),
+)  # fmt: skip
+
+_NOT_YET = say("not certain yet")
 
 
 def decision_titles(evidence: Evidence) -> dict[DecisionName, str]:
     """Each decision in a few words; at the top of the ladder there is no stage to go up to."""
     if evidence.charter.stage_after(evidence.stage.name) is None:
-        return DECISION_TITLES | {"advance": "Land: the goal is met"}
+        return DECISION_TITLES | {"advance": say("Land: the goal is met")}
     return DECISION_TITLES
 
 
@@ -72,11 +102,11 @@ class Light:
         return WORDS[self.state]
 
 
-def bare(value: float, unit: str) -> str:
+def bare(value: float, unit: str) -> Message:
     """A figure without its unit, where a heading or axis names it; per cent stays, being short."""
     text = show(value, unit)
     number = _NUMBER.search(text)
-    return text if unit == "share" or number is None else number.group()
+    return text if unit == "share" or number is None else Message(number.group())
 
 
 def verdict_state(verdict: Verdict) -> State:
@@ -113,48 +143,80 @@ def baseline_label(evidence: Evidence) -> str:
 def arm_label(evidence: Evidence, name: str) -> str:
     """An arm in words: its label, or its name without punctuation."""
     label = next((arm.label for arm in evidence.arms if arm.name == name and arm.label), "")
-    return label or name.removeprefix("baseline:").replace("_", " ").replace("-", " ")
+    return term(label or name.removeprefix("baseline:").replace("_", " ").replace("-", " "))
 
 
-def compared(value: Interval, limit: float, direction: Direction) -> str:
+def compared(value: Interval, limit: float, direction: Direction) -> Message:
     """Whether a figure keeps a limit: as in the gates, ``reached`` needs the worse end of the interval to keep it."""
     if not meets(value.value, limit, direction):
-        return "not reached"
+        return say("not reached")
     certain = meets(worse_bound(value, direction), limit, direction)
-    return "reached" if certain else "not certain yet, the interval crosses it"
+    return say("reached") if certain else say("not certain yet, the interval crosses it")
+
+
+def compared_shortly(value: Interval, limit: float, direction: Direction) -> str:
+    """The same for a cell of a table."""
+    said = compared(value, limit, direction)
+    return said if meets(worse_bound(value, direction), limit, direction) or said == "not reached" else _NOT_YET
 
 
 def headline(evidence: Evidence) -> str:
     """What happened to the KPI, where, and whether the target is reached, in one sentence."""
     goal, target = evidence.goal, evidence.charter.kpi.target
-    place = f"in {goal.units} {evidence.units_word} (stage {evidence.stage.name})"
     value_text, target_text = contrast(goal.value.value, target, goal.kpi.unit)
-    exactly = "" if value_text == show(goal.value.value, goal.kpi.unit) else f"exactly {value_text} where "
-    verdict = compared(goal.value, target, goal.kpi.direction)
-    return f"{_movement(goal, evidence)} {place}; {exactly}the target is {target_text}: {verdict}."
+    said: dict[str, Value] = {
+        "movement": _movement(goal, evidence), "units": goal.units, "unit_word": term(evidence.units_word),
+        "stage": evidence.stage.name, "target": target_text,
+        "verdict": compared(goal.value, target, goal.kpi.direction),
+    }  # fmt: skip
+    if value_text == show(goal.value.value, goal.kpi.unit):
+        return say("{movement} in {units} {unit_word} (stage {stage}); the target is {target}: {verdict}.", **said)
+    return say(
+        "{movement} in {units} {unit_word} (stage {stage}); exactly {exactly} where the target is {target}: {verdict}.",
+        **said,
+        exactly=value_text,
+    )
 
 
 def _movement(goal: KpiResult, evidence: Evidence) -> str:
     """The direction only where the paired interval names one; "would have" where the past was only played again."""
-    unit, title = goal.kpi.unit, goal.kpi.title
-    now, before = show_interval(goal.value, unit), show(goal.baseline.value, unit)
+    unit = goal.kpi.unit
+    said = {
+        "kpi": term(goal.kpi.title),
+        "now": show_interval(goal.value, unit),
+        "before": show(goal.baseline.value, unit),
+    }
     replay = evidence.evaluation.kind == "replay"
     if goal.difference.high < 0:
-        return f"{title} {'would have fallen' if replay else 'fell'} from {before} to {now}"
+        if replay:
+            return say("{kpi} would have fallen from {before} to {now}", **said)
+        return say("{kpi} fell from {before} to {now}", **said)
     if goal.difference.low > 0:
-        return f"{title} {'would have risen' if replay else 'rose'} from {before} to {now}"
-    return f"{title} {'would have been' if replay else 'was'} {now} against {before} today, no clear difference,"
+        if replay:
+            return say("{kpi} would have risen from {before} to {now}", **said)
+        return say("{kpi} rose from {before} to {now}", **said)
+    if replay:
+        return say("{kpi} would have been {now} against {before} today, no clear difference,", **said)
+    return say("{kpi} was {now} against {before} today, no clear difference,", **said)
 
 
 def comparison(evidence: Evidence) -> str:
     """What the headline's first figure is, and whether the stage's own milestone is met where it has one."""
     stage, goal, period = evidence.stage, evidence.goal, evidence.charter.data.period
-    how = "played against recorded history" if evidence.evaluation.kind == "replay" else "measured in the field"
-    basis = f"Beside {baseline_label(evidence)} in the same {evidence.units_word} and {period}s, {how}."
+    replay = evidence.evaluation.kind == "replay"
+    basis = say(
+        "Beside {baseline} in the same {unit_word} and {periods}, {how}.",
+        baseline=baseline_label(evidence), unit_word=term(evidence.units_word), periods=PERIODS[period],
+        how=say("played against recorded history") if replay else say("measured in the field"),
+    )  # fmt: skip
     if stage.milestone == evidence.charter.kpi.target:
         return basis
     verdict = compared(goal.value, stage.milestone, goal.kpi.direction)
-    return f"{basis} The milestone of stage {stage.name} is {show(stage.milestone, goal.kpi.unit)}: {verdict}."
+    milestone = say(
+        "The milestone of stage {stage} is {milestone}: {verdict}.",
+        stage=stage.name, milestone=show(stage.milestone, goal.kpi.unit), verdict=verdict,
+    )  # fmt: skip
+    return joined([basis, milestone])
 
 
 def name_of(charter: Charter, identity: str) -> str:
@@ -165,11 +227,18 @@ def name_of(charter: Charter, identity: str) -> str:
 
 def signers(charter: Charter, decision: DecisionName) -> str:
     """Who must sign a decision: roles with the people who hold them."""
-    roles = charter.sign.get(decision, ())
-    return " and ".join(
-        f"{role.replace('_', ' ')} ({', '.join(p.name for p in charter.people if p.role == role) or 'nobody named'})"
-        for role in roles
-    ) or "nobody may take this decision under the charter"  # fmt: skip
+    signed = [_signer(charter, role) for role in charter.sign.get(decision, ())]
+    if not signed:
+        return say("nobody may take this decision under the charter")
+    together = signed[0]
+    for one in signed[1:]:
+        together = say("{one} and {other}", one=together, other=one)
+    return together
+
+
+def _signer(charter: Charter, role: Role) -> Message:
+    names = ", ".join(person.name for person in charter.people if person.role == role)
+    return say("{role} ({names})", role=ROLE_WORDS[role], names=names or say("nobody named"))
 
 
 def summary_lines(evidence: Evidence) -> list[str]:

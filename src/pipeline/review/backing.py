@@ -6,12 +6,11 @@ counts for nothing.
 
 from collections.abc import Sequence
 
-from sqlalchemy import select
-
+from pipeline.accounts.delegations import bore
+from pipeline.accounts.record import sound_events
+from pipeline.accounts.users import was_active
 from pipeline.ledger import Event, IterationRecord, Reader
-from pipeline.ledger.chain import digest, event_hash
-from pipeline.ledger.store import to_event
-from pipeline.ledger.tables import events
+from pipeline.ledger.chain import digest
 from pipeline.review.items import Filed
 from pipeline.review.quorum import SignOff
 from pipeline.review.requests import ReviewRequest
@@ -36,6 +35,9 @@ def unbacked_by_events(
     for answer in answers:
         if answer.event not in signed or not _signed(request, answer, signed[answer.event]):
             return f"no event in the chain backs the sign-off of {answer.person} on this report"
+        unfit = _unfit(reader, request, answer, signed[answer.event])
+        if unfit is not None:
+            return unfit
     said = [content for event in signed.values() for content in event.body.get("feedback", [])]
     for filed in items:
         if filed.item.model_dump(mode="json") not in said:
@@ -43,10 +45,21 @@ def unbacked_by_events(
     return None
 
 
+def _unfit(reader: Reader, request: ReviewRequest, answer: SignOff, event: Event) -> str | None:
+    """Why the chain did not let this person sign when they did, or None."""
+    if not was_active(reader, answer.person, before=event.seq):
+        return f"{answer.person} signed with an account that was deactivated"
+    if answer.on_behalf_of is None:
+        return None
+    found = bore(reader, str(event.body.get("delegation", "")), event)
+    right = (request.project, answer.on_behalf_of, answer.person, answer.role)
+    if found is None or (found.project, found.giver, found.delegate, found.role) != right:
+        return f"no delegation in the chain let {answer.person} sign for {answer.on_behalf_of}"
+    return None
+
+
 def _events(reader: Reader, kind: str, subject: str) -> list[Event]:
-    """The events of a kind on a subject whose own hash is sound."""
-    rows = reader.rows(select(events).where(events.c.subject == subject, events.c.kind == kind))
-    return [to_event(row) for row in rows if event_hash(row["previous"], row) == row["hash"]]
+    return sound_events(reader, [subject], [kind])
 
 
 def _requested(request: ReviewRequest, event: Event) -> bool:
@@ -56,6 +69,7 @@ def _requested(request: ReviewRequest, event: Event) -> bool:
 
 
 def _signed(request: ReviewRequest, answer: SignOff, event: Event) -> bool:
-    stands = (answer.person, answer.role, answer.decision, answer.report_digest, answer.recorded)
-    told = (event.actor, event.role, *(event.body.get(name) for name in ("decision", "report", "recorded")))
+    stands = (answer.person, answer.role, answer.decision, answer.report_digest, answer.recorded, answer.on_behalf_of)
+    names = ("decision", "report", "recorded", "on_behalf_of")
+    told = (event.actor, event.role, *(event.body.get(name) for name in names))
     return stands == told and answer.report_digest == request.report_digest

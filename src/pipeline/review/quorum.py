@@ -2,7 +2,8 @@
 
 A decision is taken when every role the charter requires for it has signed it. A person answers once and a role
 answers once; what comes after the first answer does not count. When everybody who may still answer has answered
-and nothing has its quorum, the outcome is ``hold``: the default is never approval.
+and nothing has its quorum, the outcome is ``hold``: the default is never approval. A delegate plays the role of the
+person of the charter, never of anybody who started the run, and is one person: one answer, in one role.
 """
 
 from collections.abc import Iterable
@@ -16,13 +17,15 @@ class SignOff:
     """One person's answer in one role, bound to the hash of the report it answers.
 
     Attributes:
-        person, role: who.
+        person: who answered.
+        role: in which role.
         decision: what they want.
         comment: why.
         report_digest: the report they read.
         recorded: whether it is a recorded answer that stands in for a person.
         at: UTC, ISO 8601.
         event: seq of its event in the ledger; 0 before it is written.
+        on_behalf_of: the person of the charter whose role a delegate played; None for one's own.
     """
 
     person: str
@@ -33,6 +36,17 @@ class SignOff:
     recorded: bool
     at: str
     event: int
+    on_behalf_of: str | None = None
+
+    @property
+    def holder(self) -> str:
+        """The person of the charter whose role was played."""
+        return self.on_behalf_of or self.person
+
+    @property
+    def signer(self) -> str:
+        """Who signed, as it is shown: ``ben``, or ``ben for ana``."""
+        return f"{self.person} for {self.on_behalf_of}" if self.on_behalf_of else self.person
 
 
 def asked(charter: Charter, started_by: str) -> frozenset[Role]:
@@ -52,14 +66,14 @@ def out_of_reach(charter: Charter, started_by: str) -> dict[DecisionName, tuple[
 
 
 def counted(charter: Charter, signoffs: Iterable[SignOff], started_by: str) -> tuple[SignOff, ...]:
-    """The sign-offs that count, in order: by a person of the charter, in that person's role, once a person and role."""
+    """The sign-offs that count, in order: by or for a person of the charter, in their role, once a person and role."""
     roles = asked(charter, started_by)
     persons: set[str] = set()
     answered: set[Role] = set()
     kept: list[SignOff] = []
     for signoff in signoffs:
-        person = charter.person(signoff.person)
-        known = person is not None and person.role == signoff.role and person.id != started_by
+        holder = charter.person(signoff.holder)
+        known = holder is not None and holder.role == signoff.role and started_by not in {holder.id, signoff.person}
         if known and signoff.role in roles and signoff.person not in persons and signoff.role not in answered:
             persons.add(signoff.person)
             answered.add(signoff.role)

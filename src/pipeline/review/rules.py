@@ -2,7 +2,9 @@
 
 from collections import Counter
 from dataclasses import dataclass
+from typing import Literal
 
+from pipeline.accounts import Delegation
 from pipeline.charter import DECISIONS, Charter, DecisionName, Role
 from pipeline.charter.patching import apply_patch
 from pipeline.errors import CharterError, Finding
@@ -24,7 +26,10 @@ class Attempt:
         request: the review as it stands.
         charter: the charter of its iteration.
         running: whether the iteration is being run again, so that the report may change.
-        person, decision, comment, report_digest, feedback: what was typed.
+        person, on_behalf_of, decision, comment, report_digest, feedback: what was typed.
+        account: whether the person has one, and whether it is active.
+        recorded: whether this is a recorded answer standing in for a person.
+        delegation: what lets the person answer for the other one now, or None.
         earlier: the answers there are.
         known_items: ids of the project's feedback items so far.
     """
@@ -33,6 +38,10 @@ class Attempt:
     charter: Charter
     running: bool
     person: str
+    on_behalf_of: str | None
+    account: Literal["none", "active", "deactivated"]
+    recorded: bool
+    delegation: Delegation | None
     decision: str
     comment: str
     report_digest: str
@@ -51,21 +60,22 @@ class Answer:
 
 def check(attempt: Attempt) -> Answer | Finding:
     """The answer the attempt amounts to, or the first rule it breaks."""
-    person = attempt.charter.person(attempt.person)
-    objection = _closed(attempt)
+    holder = attempt.charter.person(attempt.on_behalf_of or attempt.person)
+    objection = _closed(attempt) or _account(attempt)
     if objection is not None:
         return objection
-    if person is None:
+    if holder is None:
         known = ", ".join(sorted(other.id for other in attempt.charter.people))
-        return Finding(attempt.person, "not a person of this charter", f"sign as one of: {known}")
-    objection = _person(attempt, person.role) or _evidence(attempt)
+        remedy = f"sign as one of: {known}; or for one of them who handed you their role"
+        return Finding(attempt.on_behalf_of or attempt.person, "not a person of this charter", remedy)
+    objection = _delegation(attempt, holder.role) or _person(attempt, holder.role) or _evidence(attempt)
     if objection is not None:
         return objection
     decision = next((name for name in DECISIONS if name == attempt.decision), None)
     if decision is None:
         remedy = f"choose one of: {', '.join(attempt.request.allowed)}"
         return Finding("decision", f"there is no decision {attempt.decision!r}", remedy)
-    return _decision(attempt, decision) or _comment(attempt) or _feedback(attempt) or Answer(person.role, decision)
+    return _decision(attempt, decision) or _comment(attempt) or _feedback(attempt) or Answer(holder.role, decision)
 
 
 def _closed(attempt: Attempt) -> Finding | None:
@@ -82,20 +92,43 @@ def _closed(attempt: Attempt) -> Finding | None:
     return Finding(request.id, found, "nothing is left to sign; the next review is the place for a new answer")
 
 
+def _account(attempt: Attempt) -> Finding | None:
+    if attempt.account == "deactivated":
+        return Finding(attempt.person, "the account is deactivated", "ask an administrator to reactivate it")
+    if attempt.recorded and attempt.account != "none":
+        remedy = "let them answer, or play the case in a ledger of its own (LANDED_DATA)"
+        return Finding(attempt.person, "has an account here, and recorded answers stand in for nobody who has", remedy)
+    return None
+
+
+def _delegation(attempt: Attempt, role: Role) -> Finding | None:
+    """A delegate needs a delegation of this very role that is in force."""
+    giver, found = attempt.on_behalf_of, attempt.delegation
+    if giver is None:
+        return None
+    if found is None:
+        remedy = f"have {giver} hand the role over: `landed people delegate`; or sign in your own role"
+        return Finding(attempt.person, f"{giver} has not handed their role to {attempt.person} for today", remedy)
+    if found.role != role:
+        remedy = f"have {giver} hand over the role anew"
+        return Finding(attempt.person, f"{giver} was {found.role} when handing it over and is {role} now", remedy)
+    return None
+
+
 def _person(attempt: Attempt, role: Role) -> Finding | None:
     """Four eyes, and one answer a person and a role."""
     if not any(role in needed for needed in attempt.charter.sign.values()):
         remedy = "have somebody sign whose role the charter asks for; see `landed review show`"
         return Finding(attempt.person, f"the role {role} is asked for no decision", remedy)
-    if attempt.person == attempt.request.requested_by:
-        remedy = "somebody else has to: nobody signs for a run they started"
-        return Finding(attempt.person, f"started the run that {attempt.request.id} asks about", remedy)
+    if attempt.request.requested_by in {attempt.person, attempt.on_behalf_of}:
+        remedy = "somebody else has to: nobody signs for a run they started, and nobody does it in their place"
+        return Finding(attempt.request.requested_by, f"started the run that {attempt.request.id} asks about", remedy)
     for earlier in attempt.earlier:
         if earlier.person == attempt.person:
             found = f"signed {earlier.decision} already, at {earlier.at}"
             return Finding(attempt.person, found, "a person answers once; the first answer stands")
         if earlier.role == role:
-            found = f"the role {role} is answered already, {earlier.decision} by {earlier.person}"
+            found = f"the role {role} is answered already, {earlier.decision} by {earlier.signer}"
             return Finding(attempt.person, found, "a role answers once; talk to each other, the first answer stands")
     return None
 

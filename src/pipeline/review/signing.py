@@ -2,9 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from typing import Any, Literal
 
 from sqlalchemy import select
 
+from pipeline.accounts.delegations import from_to
+from pipeline.accounts.users import find_user, was_active
 from pipeline.charter import DecisionName, Role
 from pipeline.errors import Finding, Refused
 from pipeline.ledger import Ledger, Reader, Transaction, apply_key, enqueue, transition
@@ -41,6 +44,7 @@ def sign(
     report_digest: str,
     feedback: Sequence[FeedbackItem] = (),
     *,
+    on_behalf_of: str | None = None,
     recorded: bool = False,
 ) -> SignOutcome:
     """Answer a review.
@@ -51,12 +55,13 @@ def sign(
     Args:
         ledger: the ledger.
         review_id: the request's id.
-        person_id: identity of the signer, a person of the charter.
+        person_id: identity of the signer, proven by the caller: a person of the charter, or the delegate of one.
         decision: one of the decisions on offer.
         comment: why; never empty.
         report_digest: hash of the report the signer read, or its first 12 digits or more.
         feedback: items the signer brings. The signer vouches for them; the author of each may be any person of the
             charter, under that person's role.
+        on_behalf_of: the person of the charter who handed their role to the signer; None to sign in one's own.
         recorded: whether this is a recorded answer standing in for a person; it is labelled so for good.
 
     Raises:
@@ -64,11 +69,12 @@ def sign(
         LedgerError: the ledger cannot be written.
     """
     with ledger.transaction() as tx:
-        attempt = _attempt(tx, review_id, person_id, decision, comment, report_digest, tuple(feedback))
+        typed = _Typed(person_id, on_behalf_of or None, decision, comment, report_digest, tuple(feedback), recorded)
+        attempt = _attempt(tx, review_id, typed)
         answer = check(attempt)
         if isinstance(answer, Finding):
-            raise _refuse(tx, attempt, answer, recorded=recorded)
-        return _accept(tx, attempt, answer, recorded=recorded)
+            raise _refuse(tx, attempt, answer)
+        return _accept(tx, attempt, answer)
 
 
 def signoffs_of(reader: Reader, review_id: str) -> tuple[SignOff, ...]:
@@ -77,52 +83,77 @@ def signoffs_of(reader: Reader, review_id: str) -> tuple[SignOff, ...]:
     return tuple(SignOff(**{name: row[name] for name in SignOff.__dataclass_fields__}) for row in rows)
 
 
-def _attempt(
-    tx: Transaction, review_id: str, person_id: str, decision: str, comment: str, digest: str,
-    feedback: tuple[FeedbackItem, ...],
-) -> Attempt:  # fmt: skip
+@dataclass(frozen=True)
+class _Typed:
+    """What the caller of :func:`sign` handed in."""
+
+    person: str
+    on_behalf_of: str | None
+    decision: str
+    comment: str
+    digest: str
+    feedback: tuple[FeedbackItem, ...]
+    recorded: bool
+
+
+def _attempt(tx: Transaction, review_id: str, typed: _Typed) -> Attempt:
     request = find_review(tx, review_id)
     if request is None:
         finding = Finding(review_id, "there is no such review", "see the open ones with `landed review list`")
-        body = {"decision": decision, "finding": asdict(finding)}
-        tx.note_refusal("review.refused", "", review_id, person_id, "", body)
-        raise Refused(f"{person_id} cannot sign", [finding])
+        body = {"decision": typed.decision, "finding": asdict(finding)}
+        tx.note_refusal("review.refused", "", review_id, typed.person, "", body)
+        raise Refused(f"{typed.person} cannot sign", [finding])
     record = iteration_of(tx, request)
     return Attempt(
         request=request,
         charter=charter_of(record),
         running=record.state != "awaiting_review",
-        person=person_id,
-        decision=decision,
-        comment=comment.strip(),
-        report_digest=digest.strip().lower(),
-        feedback=feedback,
+        person=typed.person,
+        on_behalf_of=typed.on_behalf_of,
+        account=_account(tx, typed.person),
+        recorded=typed.recorded,
+        delegation=from_to(tx, request.project, typed.on_behalf_of, typed.person) if typed.on_behalf_of else None,
+        decision=typed.decision,
+        comment=typed.comment.strip(),
+        report_digest=typed.digest.strip().lower(),
+        feedback=typed.feedback,
         earlier=signoffs_of(tx, review_id),
         known_items=frozenset(filed.item.id for filed in items_of(tx, request.project)),
     )
 
 
-def _refuse(tx: Transaction, attempt: Attempt, finding: Finding, *, recorded: bool) -> Refused:
+def _account(tx: Transaction, person: str) -> Literal["none", "active", "deactivated"]:
+    """By the row and by the chain: neither alone lets anybody in."""
+    user = find_user(tx, person)
+    if not was_active(tx, person) or (user is not None and not user.active):
+        return "deactivated"
+    return "none" if user is None else "active"
+
+
+def _refuse(tx: Transaction, attempt: Attempt, finding: Finding) -> Refused:
     body = {
         "decision": attempt.decision,
         "report": attempt.report_digest,
-        "recorded": recorded,
+        "recorded": attempt.recorded,
         "finding": asdict(finding),
+        **({"on_behalf_of": attempt.on_behalf_of} if attempt.on_behalf_of else {}),
     }
     request, person = attempt.request, attempt.charter.person(attempt.person)
     tx.note_refusal("review.refused", request.project, request.id, attempt.person, person.role if person else "", body)
     return Refused(f"{attempt.person} cannot sign {attempt.decision} on {request.id}", [finding])
 
 
-def _accept(tx: Transaction, attempt: Attempt, answer: Answer, *, recorded: bool) -> SignOutcome:
+def _accept(tx: Transaction, attempt: Attempt, answer: Answer) -> SignOutcome:
     request = attempt.request
-    body = {
+    body: dict[str, Any] = {
         "decision": answer.decision,
         "comment": attempt.comment,
         "report": request.report_digest,
-        "recorded": recorded,
+        "recorded": attempt.recorded,
         "feedback": [item.model_dump(mode="json") for item in attempt.feedback],
     }
+    if attempt.delegation is not None:
+        body |= {"on_behalf_of": attempt.delegation.giver, "delegation": attempt.delegation.id}
     event = tx.append("review.signed", request.project, request.id, attempt.person, answer.role, body)
     signoff = SignOff(
         person=attempt.person,
@@ -130,9 +161,10 @@ def _accept(tx: Transaction, attempt: Attempt, answer: Answer, *, recorded: bool
         decision=answer.decision,
         comment=attempt.comment,
         report_digest=request.report_digest,
-        recorded=recorded,
+        recorded=attempt.recorded,
         at=event.at,
         event=event.seq,
+        on_behalf_of=attempt.on_behalf_of,
     )
     tx.execute(signoffs.insert().values(review=request.id, **asdict(signoff)))
     for place, item in enumerate(attempt.feedback):
@@ -148,6 +180,11 @@ def _accept(tx: Transaction, attempt: Attempt, answer: Answer, *, recorded: bool
     return SignOutcome(find_review(tx, request.id) or request, signoff, taken, waiting)
 
 
+def _told(answer: SignOff) -> dict[str, Any]:
+    told = {"person": answer.person, "role": answer.role, "decision": answer.decision, "event": answer.event}
+    return {**told, "on_behalf_of": answer.on_behalf_of} if answer.on_behalf_of else told
+
+
 def _decide(tx: Transaction, request: ReviewRequest, decision: DecisionName, answers: Sequence[SignOff]) -> None:
     if not decide_once(tx, request, decision):
         finding = Finding(request.id, "it was decided in the meantime", "see `landed review show`")
@@ -156,7 +193,7 @@ def _decide(tx: Transaction, request: ReviewRequest, decision: DecisionName, ans
         "decision": decision,
         "report": request.report_digest,
         "recorded": any(answer.recorded for answer in answers),
-        "signed": [{"person": a.person, "role": a.role, "decision": a.decision, "event": a.event} for a in answers],
+        "signed": [_told(answer) for answer in answers],
     }
     last = answers[-1]
     tx.append("review.decided", request.project, request.id, last.person, last.role, body)

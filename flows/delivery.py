@@ -1,0 +1,203 @@
+"""Delivering the outbox while the stack is up: decisions here, iterations as runs of their deployments.
+
+An intent is pending until its effect stands in the ledger; so whatever dies (this dispatcher, the worker, a flow,
+Prefect's server) the intent is found again and delivered again. What keeps that from doing things twice: a decision
+is applied once in SQL, an iteration's run is created under the intent's key, and its process must hold the project's
+lease.
+"""
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, cast
+
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.filters import (
+    FlowFilter,
+    FlowFilterName,
+    FlowRunFilter,
+    FlowRunFilterDeploymentId,
+    FlowRunFilterStartTime,
+    FlowRunFilterState,
+    FlowRunFilterStateType,
+)
+from prefect.client.schemas.objects import FlowRun, StateType
+from prefect.deployments import run_deployment
+from prefect.states import Crashed, Scheduled
+
+from flows.dispatch import deliver
+from flows.feedback import feedback_approval
+from pipeline.errors import LandedError
+from pipeline.ledger import Intent, Ledger, find_iteration, mark_done, open_key, pending, transition
+from pipeline.ledger.iterations import IterationRecord, take_ups
+from pipeline.ledger.leases import Watch, break_silent, find_lease, project_lease
+from pipeline.notices import deliver_notice, due_notices
+from pipeline.settings import Settings
+
+#: Seconds a run may take from its creation until it holds the lease, before it counts as lost.
+STARTING = 30.0
+#: Take-ups of one iteration after which it is failed: something kills it every time.
+MOST_TAKE_UPS = 12
+#: Longest wait in seconds between two tries at one intent.
+LONGEST_PAUSE = 60.0
+
+#: Deliveries at a time, so that telling MLflow of one decision does not hold up what follows from it.
+AT_A_TIME = 4
+
+_log = logging.getLogger("landed.dispatcher")
+#: Runs that started before this process did are not its own.
+_BEGAN = datetime.now(UTC)
+
+
+@dataclass
+class Dispatcher:
+    """One pass after another over the outbox.
+
+    Attributes:
+        ledger: the record.
+        settings: of this installation.
+        clock: seconds, never going back.
+    """
+
+    ledger: Ledger
+    settings: Settings
+    clock: Callable[[], float] = time.monotonic
+    _watch: Watch = field(default_factory=Watch)
+    _tries: dict[str, int] = field(default_factory=dict)
+    _not_before: dict[str, float] = field(default_factory=dict)
+    _starting: dict[str, tuple[Any, float]] = field(default_factory=dict)
+    _under_way: set[str] = field(default_factory=set)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+    _pool: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(AT_A_TIME, "delivery"))
+
+    def turn(self) -> int:
+        """Begin to deliver what is due and not under way; returns how many intents that were."""
+        waiting = [*(one for one in pending(self.ledger) if one.kind != "notify"), *due_notices(self.ledger)]
+        with self._lock:
+            self._forget({intent.key for intent in waiting})
+            due = [
+                intent
+                for intent in waiting
+                if intent.key not in self._under_way and self.clock() >= self._not_before.get(intent.key, 0.0)
+            ]
+            self._under_way |= {intent.key for intent in due}
+        for intent in due:
+            self._pool.submit(self._try, intent)
+        return len(due)
+
+    def close(self) -> None:
+        """Wait for deliveries under way."""
+        self._pool.shutdown(wait=True, cancel_futures=True)
+
+    def _try(self, intent: Intent) -> None:
+        try:
+            self._deliver(intent)
+        except LandedError as error:
+            self._pause(intent, str(error))
+        except Exception as error:  # noqa: BLE001 - whatever a server out of reach raises: tried again, and logged
+            self._pause(intent, f"{type(error).__name__}: {error}")
+        finally:
+            with self._lock:
+                self._under_way.discard(intent.key)
+
+    def _deliver(self, intent: Intent) -> None:
+        if intent.kind == "notify":
+            deliver_notice(self.ledger, self.settings, intent)
+            return
+        if intent.kind != "open":
+            deliver(intent)
+            return
+        payload = intent.payload
+        record = find_iteration(self.ledger, intent.project, int(payload["number"]), str(payload["stage"]))
+        if record is None or record.state not in {"opened", "running"} or self._somebody_works(record):
+            return
+        if take_ups(self.ledger, record) >= MOST_TAKE_UPS:
+            self._give_up(record)
+            return
+        self._see_to(intent, queue_iteration(intent))
+
+    def _somebody_works(self, record: IterationRecord) -> bool:
+        """Whether a living process holds the project; a dead one's lease is broken on the way."""
+        lease = find_lease(self.ledger, project_lease(record.project))
+        if lease is None:
+            return False
+        if not self._watch.silent(lease):
+            return True
+        with self.ledger.transaction() as tx:
+            broken = break_silent(tx, lease)
+        # What held the lease was the run: it need not be given time to start.
+        self._starting[open_key(record.project, record.number, record.stage)] = (None, float("-inf"))
+        return not broken
+
+    def _see_to(self, intent: Intent, run: FlowRun) -> None:
+        """Put a run back in line when it ended without effect, or is long in starting without holding the lease."""
+        state = run.state
+        if state is None or state.is_scheduled():
+            return
+        since = self._starting.get(intent.key, (state.id, self.clock()))
+        if since[0] is not None and since[0] != state.id:
+            since = (state.id, self.clock())
+        self._starting[intent.key] = since
+        if not state.is_final() and self.clock() - since[1] < STARTING:
+            return
+        with get_client(sync_client=True) as client:
+            client.set_flow_run_state(run.id, Scheduled(name="Recovering"))
+        self._starting.pop(intent.key, None)
+        _log.warning("%s: its run was %s without effect and is put back in line", intent.key, state.name)
+        self._pause(intent, "")
+
+    def _give_up(self, record: IterationRecord) -> None:
+        reason = f"its process died {MOST_TAKE_UPS} times before it finished; see data/logs/worker.log"
+        with self.ledger.transaction() as tx:
+            transition(tx, record, "failed", actor="landed", details={"reason": reason})
+            mark_done(tx, open_key(record.project, record.number, record.stage))
+
+    def _pause(self, intent: Intent, reason: str) -> None:
+        tries = self._tries[intent.key] = self._tries.get(intent.key, 0) + 1
+        self._not_before[intent.key] = self.clock() + min(LONGEST_PAUSE, 0.5 * 2**tries)
+        if reason:
+            _log.warning("%s: %s", intent.key, reason)
+
+    def _forget(self, keys: set[str]) -> None:
+        keys = keys | self._under_way
+        for kept in (self._tries, self._not_before, self._starting):
+            for key in set(kept) - keys:
+                del kept[key]
+
+
+def queue_iteration(intent: Intent) -> FlowRun:
+    """The run that delivers an intent; asking again, from wherever, gives the same run."""
+    run = run_deployment(
+        f"iteration/{intent.project}",
+        parameters={"project": intent.project, **intent.payload},
+        timeout=0,
+        as_subflow=False,
+        idempotency_key=intent.key,
+    )
+    return cast("FlowRun", run)
+
+
+def close_abandoned() -> bool:
+    """Mark as crashed what an earlier dispatcher of this stack left running in Prefect; the ledger lost nothing.
+
+    Returns:
+        False when Prefect could not be reached, and it is to be tried again.
+    """
+    mine = FlowFilter(name=FlowFilterName(any_=[feedback_approval.name]))
+    running = FlowRunFilter(
+        state=FlowRunFilterState(type=FlowRunFilterStateType(any_=[StateType.RUNNING, StateType.PENDING])),
+        deployment_id=FlowRunFilterDeploymentId(is_null_=True),
+        start_time=FlowRunFilterStartTime(before_=_BEGAN),
+    )
+    try:
+        with get_client(sync_client=True) as client:
+            for run in client.read_flow_runs(flow_filter=mine, flow_run_filter=running):
+                client.set_flow_run_state(run.id, Crashed(name="Abandoned"), force=True)
+    except Exception as error:  # noqa: BLE001 - whatever a server out of reach raises
+        _log.warning("Prefect cannot be reached: %s", type(error).__name__)
+        return False
+    return True

@@ -1,0 +1,37 @@
+"""Whom the charters name: roles in a project come from the newest iteration's charter and from nowhere else."""
+
+import json
+from typing import Any
+
+from sqlalchemy import and_, func, select
+
+from pipeline.charter import Person
+from pipeline.ledger import Reader
+from pipeline.ledger.tables import iterations
+
+
+def people_of(reader: Reader, project: str) -> tuple[Person, ...]:
+    """The people of a project's newest charter; none for a project the ledger does not hold."""
+    return people_of_all(reader, project).get(project, ()) if project.isprintable() else ()
+
+
+def people_of_all(reader: Reader, project: str | None = None) -> dict[str, tuple[Person, ...]]:
+    """The people of every project, or of one, by the project's name in order."""
+    newest = select(iterations.c.project, func.max(iterations.c.position).label("position"))
+    if project is not None:
+        newest = newest.where(iterations.c.project == project)
+    last = newest.group_by(iterations.c.project).subquery()
+    query = select(iterations.c.project, iterations.c.charter).join(
+        last, and_(iterations.c.project == last.c.project, iterations.c.position == last.c.position)
+    )
+    rows = reader.rows(query.order_by(iterations.c.project))
+    return {row["project"]: tuple(_person(one) for one in json.loads(row["charter"])["people"]) for row in rows}
+
+
+def person_of(reader: Reader, project: str, identity: str) -> Person | None:
+    """The person of this id in a project's newest charter, or None."""
+    return next((person for person in people_of(reader, project) if person.id == identity), None)
+
+
+def _person(values: dict[str, Any]) -> Person:
+    return Person.model_validate(values)

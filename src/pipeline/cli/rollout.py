@@ -1,0 +1,126 @@
+"""``landed rollout``: who follows the model, the kill switch and its rehearsal. Needs neither Prefect nor MLflow."""
+
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from pipeline.cli.app import app
+
+if TYPE_CHECKING:
+    from pipeline.rollout.breach import Proposal
+    from pipeline.rollout.switch import Standing
+
+rollout = typer.Typer(no_args_is_help=True, help="Who follows the model now; stop and resume.")
+app.add_typer(rollout, name="rollout")
+
+Project = Annotated[str, typer.Argument(help="the project, as its charter names it", show_default=False)]
+Reason = Annotated[str, typer.Option(help="why; kept in the record", show_default=False)]
+Actor = Annotated[str | None, typer.Option("--as", help="your id in the charter; LANDED_USER if not given")]
+
+
+@rollout.command()
+def show(project: Project) -> None:
+    """Show which units follow which model, and every move so far."""
+    from pipeline.ledger import Ledger
+    from pipeline.rollout.breach import open_proposal
+    from pipeline.rollout.switch import newest_charter, standing
+    from pipeline.settings import Settings
+
+    with Ledger(Settings().ledger) as ledger:
+        newest_charter(ledger, project)
+        _show(standing(ledger, project), open_proposal(ledger, project))
+
+
+@rollout.command()
+def stop(project: Project, reason: Reason, by: Actor = None) -> None:
+    """Put all units on today's rule, at once."""
+    from pipeline.ledger import Ledger
+    from pipeline.rollout.switch import stop as throw
+    from pipeline.settings import Settings
+
+    settings = Settings()
+    with Ledger(settings.ledger) as ledger, ledger.transaction() as tx:
+        throw(tx, project, reason, actor=by or settings.user)
+    typer.secho(f"✓ {project} is stopped: every unit follows today's rule", bold=True, fg="green")
+    typer.echo("  `landed decide` serves it from now on; `landed rollout resume` is the sponsor's")
+
+
+@rollout.command()
+def resume(
+    project: Project,
+    reason: Reason,
+    start: Annotated[str, typer.Option(help="first period in which the model decides again, YYYY-MM-DD; today")] = "",
+    by: Actor = None,
+) -> None:
+    """Take the stop back: the newest release that was measured holds again."""
+    from pipeline.ledger import Ledger
+    from pipeline.rollout.switch import resume as restore
+    from pipeline.settings import Settings
+
+    settings = Settings()
+    with Ledger(settings.ledger) as ledger, ledger.transaction() as tx:
+        now = restore(tx, project, reason, start or date.today().isoformat(), actor=by or settings.user)
+    if now.release is None:
+        typer.secho(f"✓ {project} may go on, from the first stage: no released one was measured", bold=True, fg="green")
+        return
+    units = len(now.release.units)
+    typer.secho(f"✓ {project} is back on stage {now.release.stage}: {units} units", bold=True, fg="green")
+
+
+@rollout.command()
+def rehearse(
+    project: Project,
+    data: Annotated[
+        Path | None, typer.Option("--data", help="folder of the data source; then decisions are made too")
+    ] = None,
+    by: Actor = None,
+) -> None:
+    """Throw the kill switch on a copy of the ledger and see that it works."""
+    import tempfile
+
+    from pipeline.errors import Finding, LandedError
+    from pipeline.ledger import Ledger
+    from pipeline.rollout.rehearsal import rehearse as throw
+    from pipeline.settings import Settings
+
+    settings = Settings()
+    with tempfile.TemporaryDirectory(prefix="landed-rehearsal-") as folder, Ledger(settings.ledger) as ledger:
+
+        def serves_today(copy: Ledger) -> bool:
+            from pipeline.rollout.serving import serve
+
+            # An empty data folder: neither models nor MLflow can be reached from the copy.
+            bare = settings.model_copy(update={"data": Path(folder) / "bare"})
+            return data is not None and serve(copy, bare, project, data).alias == "baseline"
+
+        check = serves_today if data is not None else None
+        found = throw(ledger, project, Path(folder), actor=by or settings.user, serves_today=check)
+    for name, held in found.steps:
+        typer.echo(f"  {'✓' if held else '✗'} {name}")
+    if not found.passed:
+        failed = [name for name, held in found.steps if not held]
+        findings = [Finding(name, "it did not hold", "tell engineering at once") for name in failed]
+        raise LandedError("The kill switch does not work", findings)
+    done = f"✓ {found.units} units back on today's rule in {found.seconds:.2f} s, on a copy"
+    typer.secho(done, bold=True, fg="green")
+
+
+def _show(now: "Standing", proposal: "Proposal | None") -> None:
+    if now.stopped is not None:
+        typer.secho(f"{now.project}: stopped; every unit follows today's rule", bold=True, fg="red")
+        typer.echo(f"  by {now.stopped.actor} on {now.stopped.at[:16]}: {now.stopped.body['reason']}")
+    elif now.release is None:
+        typer.secho(f"{now.project}: every unit follows today's rule", bold=True)
+    else:
+        held = now.release
+        typer.secho(f"{now.project}: stage {held.stage}, {len(held.units)} units follow the model", bold=True)
+        typer.echo(f"  version {held.model_version} ({held.model_digest[:12]}) since {held.start}")
+    if proposal is not None:
+        typer.secho(f"  ! a rollback to {proposal.to or 'the rule of today'} is proposed:", fg="yellow")
+        for gate, reason in proposal.gates:
+            typer.echo(f"    {gate}: {reason}")
+    for event in now.history:
+        what = event.kind.removeprefix("rollout.")
+        typer.echo(f"  {event.at[:16]}  {what:<12} {event.subject or '-':<12} {event.actor}")

@@ -1,0 +1,72 @@
+"""``landed review serve``: the review site, reachable from this machine only unless it is made safe to open."""
+
+from ipaddress import ip_address
+from typing import Annotated
+
+import typer
+
+from pipeline.cli.reviews import review
+from pipeline.errors import Finding, Refused
+
+_LEAST_SECRET = 32
+
+
+@review.command()
+def serve(
+    host: Annotated[
+        str, typer.Option(help="address to listen on; others than this machine need accounts")
+    ] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="port to listen on")] = 8710,
+) -> None:
+    """Show the review site until Ctrl-C."""
+    from pipeline.ledger import Ledger
+    from pipeline.settings import Settings
+
+    settings = Settings()
+    with Ledger(settings.ledger) as ledger:
+        if not _loopback(host):
+            require_safe(ledger, settings.secret.get_secret_value(), settings.site_url, host)
+        import uvicorn
+
+        from pipeline.web.app import create_app
+
+        app = create_app(settings, ledger, hosts=() if _any_address(host) else (host,))
+        typer.echo(f"  review site  {settings.site_url or f'http://{host}:{port}'}   Ctrl-C stops it")
+        uvicorn.run(app, host=host, port=port, log_level="warning", server_header=False, proxy_headers=False)
+
+
+def require_safe(ledger: object, secret: str, site_url: str, host: str) -> None:
+    """Go on only if the site may be opened to other machines.
+
+    Raises:
+        Refused: there is no account, no secret, or no address by which people come.
+    """
+    from pipeline.accounts import any_account
+
+    findings = []
+    if not any_account(ledger):  # type: ignore[arg-type]
+        remedy = "make one first: `landed people invite ID --name NAME --admin`"
+        findings.append(Finding("accounts", "there is none, so anybody could claim to be anybody", remedy))
+    if len(secret) < _LEAST_SECRET:
+        remedy = (
+            f"put {_LEAST_SECRET} random characters or more into LANDED_SECRET, or a file named in LANDED_SECRET_FILE"
+        )
+        findings.append(Finding("LANDED_SECRET", "missing" if not secret else "too short", remedy))
+    if not site_url:
+        remedy = "set it to the address people type, such as https://landed.example.com"
+        findings.append(Finding("LANDED_SITE_URL", "missing: the site answers to known names only", remedy))
+    if findings:
+        raise Refused(f"The site is not opened to other machines at {host}", findings)
+
+
+def _loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _any_address(host: str) -> bool:
+    return host in {"0.0.0.0", "::"}  # noqa: S104 - compared with, not listened on

@@ -1,0 +1,118 @@
+"""Project: the charter in plain words, the ladder with what was measured on each rung, people, money, next looks."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+
+from pipeline.accounts import Delegation, delegations
+from pipeline.charter import Charter, Stage
+from pipeline.ledger import Event, IterationRecord, all_iterations, project_end
+from pipeline.review import Filed, ReviewRequest, charter_of, items_of, reviews_of
+from pipeline.rollout import Release, current
+from pipeline.web.site import Site
+from pipeline.web.visitors import signed_in, today
+from pipeline.web.wording import state, status
+
+router = APIRouter(include_in_schema=False)
+
+
+@dataclass(frozen=True)
+class Rung:
+    """A rung of the ladder with the newest figures measured on it."""
+
+    stage: Stage
+    record: IterationRecord | None
+    reached: bool | None
+    released: bool
+
+    @property
+    def kpi(self) -> dict[str, Any] | None:
+        """The charter's KPI there, or None before it was measured."""
+        result = self.record.result if self.record else None
+        found: dict[str, Any] | None = result["kpis"][result["kpi"]] if result else None
+        return found
+
+
+@dataclass(frozen=True)
+class Pass:
+    """An iteration with its last review."""
+
+    record: IterationRecord
+    review: ReviewRequest | None
+    state: str
+
+    @property
+    def kpi(self) -> dict[str, Any] | None:
+        """The charter's KPI, or None before it was measured."""
+        result = self.record.result
+        found: dict[str, Any] | None = result["kpis"][result["kpi"]] if result else None
+        return found
+
+
+@dataclass(frozen=True)
+class ProjectShown:
+    """All that the page shows, from the newest iteration's charter and the ledger."""
+
+    charter: Charter
+    rungs: tuple[Rung, ...]
+    passes: tuple[Pass, ...]
+    release: Release | None
+    end: Event | None
+    items: tuple[Filed, ...]
+    delegations: tuple[Delegation, ...]
+    unit_word: str
+
+
+@router.get("/projects")
+def projects(request: Request) -> Response:
+    """All projects this person may view."""
+    visitor = signed_in(request)
+    shown = [find_project(visitor.site, name) for name in visitor.projects]
+    return visitor.page("projects.html.j2", projects=shown)
+
+
+@router.get("/projects/{project}")
+def project_page(request: Request, project: str) -> Response:
+    """One project."""
+    visitor = signed_in(request)
+    visitor.require("view", project)
+    shown = find_project(visitor.site, project)
+    day = date.fromisoformat(today(visitor.site))
+    return visitor.page("project.html.j2", shown=shown, charter=shown.charter, today=day, status=status)
+
+
+def find_project(site: Site, project: str) -> ProjectShown:
+    """A project the ledger holds."""
+    return site.known(("project", project), lambda: _find(site, project))
+
+
+def _find(site: Site, project: str) -> ProjectShown:
+    reader = site.ledger
+    records = all_iterations(reader, project)
+    charter = charter_of(records[-1])
+    released = current(reader, project)
+    words = [str(record.result["unit_word"]) for record in records if record.result and "unit_word" in record.result]
+    return ProjectShown(
+        charter=charter,
+        rungs=tuple(_rung(stage, records, released, charter) for stage in charter.stages),
+        passes=tuple(Pass(one, (reviews_of(reader, one) or (None,))[-1], state(one.state)) for one in records),
+        release=released,
+        end=project_end(reader, project),
+        items=items_of(reader, project),
+        delegations=tuple(one for one in delegations(reader, project) if one.ended_at is None),
+        unit_word=words[-1] if words else "units",
+    )
+
+
+def _rung(stage: Stage, records: Sequence[IterationRecord], released: Release | None, charter: Charter) -> Rung:
+    found = next((one for one in reversed(records) if one.stage == stage.name and one.result is not None), None)
+    holds = released is not None and released.stage == stage.name
+    if found is None or found.result is None:
+        return Rung(stage, found, None, holds)
+    worse = found.result["kpis"][found.result["kpi"]]["value"][2 if charter.kpi.direction == "lower" else 1]
+    kept = worse <= stage.milestone if charter.kpi.direction == "lower" else worse >= stage.milestone
+    return Rung(stage, found, kept, holds)

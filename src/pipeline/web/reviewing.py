@@ -1,0 +1,185 @@
+"""A review as one person sees it: the request, its evidence, who must sign what, and what each decision will do."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from pipeline.charter import Charter, DecisionName, Role
+from pipeline.errors import DataError, Refused
+from pipeline.language import translator
+from pipeline.ledger import IterationRecord
+from pipeline.review import ReviewRequest, charter_of, iteration_of, reviews_of, show_review
+from pipeline.review.consequences import consequence
+from pipeline.review.listing import ReviewView
+from pipeline.web.packs import Pack, find_pack
+from pipeline.web.site import Site
+from pipeline.web.visitors import NotFoundError, Visitor
+from pipeline.web.waiting import Seat, delegations_of, seats
+from pipeline.web.wording import DECISIONS, LAND
+
+
+@dataclass(frozen=True)
+class Signature:
+    """A role that must sign a decision.
+
+    Attributes:
+        role: the role.
+        names: who holds it and may sign.
+        done: whether it signed this decision.
+        against: what it signed instead, if it did.
+    """
+
+    role: Role
+    names: tuple[str, ...]
+    done: bool
+    against: DecisionName | None
+
+
+@dataclass(frozen=True)
+class Option:
+    """A decision on offer, in words.
+
+    Attributes:
+        name: the charter's name for it.
+        title: in a few words.
+        consequence: what will happen next.
+        barred: why it cannot be taken; empty where it can.
+        signatures: who must sign it.
+    """
+
+    name: DecisionName
+    title: str
+    consequence: str
+    barred: tuple[str, ...]
+    signatures: tuple[Signature, ...]
+
+    @property
+    def complete_with(self) -> int:
+        """How many signatures are still missing."""
+        return sum(not signature.done for signature in self.signatures)
+
+
+@dataclass(frozen=True)
+class ReviewShown:
+    """All that the review's pages show.
+
+    Attributes:
+        view, record, charter: from the ledger.
+        pack: the evidence; None when its files are not what the ledger's hash stands for.
+        options: the decisions on offer.
+        seats: the roles this person may answer in.
+        overdue: whether the date has passed.
+        successor: the review of the newer report, when this one lapsed.
+    """
+
+    view: ReviewView
+    record: IterationRecord
+    charter: Charter
+    pack: Pack | None
+    options: tuple[Option, ...]
+    seats: tuple[Seat, ...]
+    overdue: bool
+    successor: ReviewRequest | None
+
+    @property
+    def request(self) -> ReviewRequest:
+        """The request."""
+        return self.view.request
+
+    @property
+    def can_sign(self) -> bool:
+        """Whether this person can answer now: in time, in a role of theirs, with the evidence at hand."""
+        return bool(self.seats) and self.pack is not None and self.record.state == "awaiting_review"
+
+    def name_of(self, identity: str) -> str:
+        """A person's name in the charter, or the identity itself."""
+        person = self.charter.person(identity)
+        return person.name if person else identity
+
+
+def find_shown(visitor: Visitor, review_id: str) -> ReviewShown:
+    """A review for the person who asks.
+
+    Raises:
+        NotFoundError: there is none, or it is not theirs to see.
+    """
+    site = visitor.site
+    view = _view(site, review_id)
+    visitor.require("view", view.request.project)
+    record = iteration_of(site.ledger, view.request)
+    charter = charter_of(record)
+    revisions = reviews_of(site.ledger, record)
+    lapsed = view.request.state == "stale"
+    return ReviewShown(
+        view=view,
+        record=record,
+        charter=charter,
+        pack=_pack(site, view.request),
+        options=_options(visitor, view, record, charter),
+        seats=seats(view, visitor.user.id, delegations_of(site, visitor.user)),
+        overdue=view.request.state == "open" and datetime.fromisoformat(view.request.due_at) < site.ledger.now(),
+        successor=revisions[-1] if lapsed and revisions[-1].id != review_id else None,
+    )
+
+
+def _view(site: Site, review_id: str) -> ReviewView:
+    try:
+        return site.known(("review", review_id), lambda: show_review(site.ledger, review_id))
+    except Refused as exc:
+        raise NotFoundError from exc
+
+
+def _pack(site: Site, request: ReviewRequest) -> Pack | None:
+    try:
+        return find_pack(site, request.report_digest)
+    except (DataError, NotFoundError, OSError):
+        return None
+
+
+def _options(visitor: Visitor, view: ReviewView, record: IterationRecord, charter: Charter) -> tuple[Option, ...]:
+    result = record.result or {}
+    word = str(result.get("unit_word", "units"))
+    start = result.get("next_period")
+    speaks = translator(visitor.language)
+    starts = speaks.date(date.fromisoformat(start)) if start else None
+    top = charter.stage_after(record.stage) is None
+    return tuple(
+        Option(
+            name=name,
+            title=LAND if name == "advance" and top else DECISIONS[name],
+            consequence=consequence(charter, record, name, word, starts),
+            barred=_barred(view, name),
+            signatures=_signatures(view, charter, name),
+        )
+        for name in view.request.allowed
+    )
+
+
+def _barred(view: ReviewView, name: DecisionName) -> tuple[str, ...]:
+    if view.request.on_offer(name):
+        return ()
+    return tuple(blocking.reason for blocking in view.request.blocking)
+
+
+def _signatures(view: ReviewView, charter: Charter, decision: DecisionName) -> tuple[Signature, ...]:
+    given = {answer.role: answer.decision for answer in view.signoffs}
+    return tuple(
+        Signature(
+            role=role,
+            names=_holders(charter, role, view.request.requested_by),
+            done=given.get(role) == decision,
+            against=given[role] if role in given and given[role] != decision else None,
+        )
+        for role in charter.sign.get(decision, ())
+    )
+
+
+def _holders(charter: Charter, role: Role, started_by: str) -> tuple[str, ...]:
+    return tuple(person.name for person in charter.people if person.role == role and person.id != started_by)
+
+
+def seat_of(found: Sequence[Seat], key: str) -> Seat | None:
+    """The seat a form names; the only one where there is but one."""
+    if len(found) == 1:
+        return found[0]
+    return next((seat for seat in found if seat.key == key), None)

@@ -1,0 +1,70 @@
+"""What every page of the site needs: settings, the ledger, and what was worked out from it before."""
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass, field
+from typing import Any, TypeVar, cast
+from urllib.parse import urlsplit
+
+from starlette.requests import Request
+
+from pipeline.ledger import Ledger
+from pipeline.settings import Settings
+
+Value = TypeVar("Value")
+
+#: Worked-out values kept at a time; the oldest goes first.
+_KEPT = 256
+
+
+@dataclass
+class Site:
+    """One running site.
+
+    Attributes:
+        settings: of the installation.
+        ledger: the record; shared by all requests.
+        key: signs what has no session yet, such as the sign-in form.
+    """
+
+    settings: Settings
+    ledger: Ledger
+    key: bytes
+    _kept: OrderedDict[Hashable, tuple[int, Any]] = field(default_factory=OrderedDict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    @property
+    def secure(self) -> bool:
+        """Whether people reach the site through TLS, so that cookies may demand it."""
+        return urlsplit(self.settings.site_url).scheme == "https"
+
+    def known(self, key: Hashable, make: Callable[[], Value]) -> Value:
+        """A value that follows from the ledger, worked out anew only when an event was added since.
+
+        Every change of state comes with an event, so the number of the last one says whether a value still holds.
+        """
+        return self._recall(key, self.ledger.head().seq, make)
+
+    def lasting(self, key: Hashable, make: Callable[[], Value]) -> Value:
+        """A value that never changes under its key, such as what follows from a content hash."""
+        return self._recall(key, -1, make)
+
+    def _recall(self, key: Hashable, version: int, make: Callable[[], Value]) -> Value:
+        with self._lock:
+            found = self._kept.get(key)
+            if found is not None and found[0] == version:
+                self._kept.move_to_end(key)
+                return cast("Value", found[1])
+        value = make()
+        with self._lock:
+            self._kept[key] = (version, value)
+            self._kept.move_to_end(key)
+            while len(self._kept) > _KEPT:
+                self._kept.popitem(last=False)
+        return value
+
+
+def site_of(request: Request) -> Site:
+    """The site a request came to."""
+    return cast("Site", request.app.state.site)

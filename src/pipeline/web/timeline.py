@@ -1,0 +1,166 @@
+"""Events as sentences: what happened, in words, with where to look further."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from urllib.parse import quote
+
+from pipeline.language import Message, say
+from pipeline.ledger import Event
+from pipeline.settings import Settings
+from pipeline.web.wording import decision, role
+
+#: Groups of events a reader may filter by: the beginnings of their kinds.
+GROUPS: Mapping[str, tuple[Message, tuple[str, ...]]] = {
+    "reviews": (say("Reviews and decisions"), ("review.",)),
+    "iterations": (say("Iterations"), ("iteration.", "trial.", "work.")),
+    "rollout": (say("Rollout"), ("rollout.", "project.")),
+    "feedback": (say("Feedback"), ("feedback.",)),
+    "data": (say("Data"), ("data.",)),
+    "people": (say("People and access"), ("account.", "token.", "delegation.", "export.")),
+    "machinery": (say("Machinery"), ("intent.", "lease.", "notice.")),
+}
+
+_DIGITS = 64
+
+
+@dataclass(frozen=True)
+class Told:
+    """An event in words.
+
+    Attributes:
+        event: the event.
+        sentence: what happened.
+        sign: a symbol beside it.
+        note: people's own words that belong to it, such as a comment.
+        links: where to look further: title and address.
+    """
+
+    event: Event
+    sentence: str
+    sign: str
+    note: str
+    links: tuple[tuple[str, str], ...]
+
+
+def tell(event: Event, settings: Settings, runs: Mapping[str, str]) -> Told:
+    """An event in words; one of a kind this version does not know is named by its kind.
+
+    Args:
+        event: the event.
+        settings: where MLflow's and Prefect's pages are.
+        runs: MLflow's run by what an event is about: an iteration or a review.
+    """
+    sign, words = _KNOWN.get(event.kind, ("·", _unknown))
+    finding = event.body.get("finding")
+    note = str(event.body.get("comment", "")) or (str(finding.get("found", "")) if isinstance(finding, Mapping) else "")
+    return Told(event, words(event), sign, note, tuple(_links(event, settings, runs)))
+
+
+def _links(event: Event, settings: Settings, runs: Mapping[str, str]) -> list[tuple[str, str]]:
+    body = event.body
+    links: list[tuple[str, str]] = []
+    if event.kind.startswith("review."):
+        links.append((say("Review"), f"/reviews/{quote(event.subject, safe='')}"))
+    report = body.get("report")
+    if isinstance(report, str) and len(report) == _DIGITS and event.kind != "review.refused":
+        links.append((say("Report"), f"/reports/{report}/evidence.html"))
+    run = runs.get(event.subject)
+    if run is not None and settings.mlflow_page:
+        links.append((say("MLflow run"), f"{_base(settings.mlflow_page)}/#/runs/{quote(run, safe='')}"))
+    if settings.prefect_page and event.kind.startswith(("review.", "iteration.")):
+        # Prefect's runs are named after the review they apply, or the iteration they run.
+        name = event.subject.replace("/", " ")
+        links.append((say("Prefect run"), f"{_base(settings.prefect_page)}/runs?flow-run-search={quote(name)}"))
+    return links
+
+
+def _base(address: str) -> str:
+    return address.rstrip("/")
+
+
+def _of(event: Event) -> dict[str, str]:
+    """What sentences may name; an iteration's events are about ``project/number/stage``."""
+    _, number, stage = [*event.subject.split("/"), "", ""][:3]
+    return {"who": event.actor, "what": event.subject, "number": number, "stage": stage}
+
+
+def _signed(event: Event) -> Message:
+    values = {"who": event.actor, "role": role(event.role), "decision": decision(str(event.body.get("decision", "")))}
+    if event.body.get("recorded"):
+        return say("{who} ({role}) signed: {decision} (recorded answer)", **values)
+    if event.body.get("on_behalf_of"):
+        giver = str(event.body["on_behalf_of"])
+        return say("{who} signed for {giver} ({role}): {decision}", giver=giver, **values)
+    return say("{who} ({role}) signed: {decision}", **values)
+
+
+def _decided(event: Event) -> Message:
+    return say("Decided: {decision}", decision=decision(str(event.body.get("decision", ""))))
+
+
+def _applied(event: Event) -> Message:
+    return say("Applied: {decision}", decision=decision(str(event.body.get("decision", ""))))
+
+
+def _released(event: Event) -> Message:
+    units = event.body.get("units")
+    count = len(units) if isinstance(units, list) else 0
+    start = str(event.body.get("start", ""))
+    return say(
+        "{number} units follow the model from {start} on (stage {stage})",
+        number=count,
+        start=start,
+        stage=event.subject,
+    )
+
+
+def _unknown(event: Event) -> str:
+    return event.kind
+
+
+_KNOWN: Mapping[str, tuple[str, Callable[[Event], str]]] = {
+    "review.requested": ("?", lambda e: say("A decision was asked for: {what}", **_of(e))),
+    "review.signed": ("✓", _signed),
+    "review.refused": ("✗", lambda e: say("{who} was refused on {what}", **_of(e))),
+    "review.decided": ("◆", _decided),
+    "review.applied": ("◆", _applied),
+    "review.lapsed": ("!", lambda e: say("{what} lapsed: a newer report took its place", **_of(e))),
+    "iteration.opened": ("○", lambda e: say("{who} opened iteration {number}, stage {stage}", **_of(e))),
+    "iteration.running": ("○", lambda e: say("Iteration {number}, stage {stage}, is run", **_of(e))),
+    "iteration.tracked": ("·", lambda e: say("Iteration {number}, stage {stage}: models are in MLflow", **_of(e))),
+    "iteration.reported": ("·", lambda e: say("Iteration {number}, stage {stage}: the report is written", **_of(e))),
+    "iteration.awaiting_review": ("·", lambda e: say("Iteration {number}, stage {stage}, waits for people", **_of(e))),
+    "iteration.decided": ("·", lambda e: say("Iteration {number}, stage {stage}, is decided", **_of(e))),
+    "iteration.applied": ("·", lambda e: say("Iteration {number}, stage {stage}: the decision is applied", **_of(e))),
+    "iteration.closed": ("●", lambda e: say("Iteration {number}, stage {stage}, is closed", **_of(e))),
+    "iteration.failed": ("✗", lambda e: say("Iteration {number}, stage {stage}, failed", **_of(e))),
+    "iteration.refused": ("✗", lambda e: say("Iteration {number}, stage {stage}, was refused", **_of(e))),
+    "trial.begun": ("·", lambda e: say("The units of a trial were noted before it began: {what}", **_of(e))),
+    "work.finished": ("·", lambda e: say("A piece of work was finished", **_of(e))),
+    "feedback.measured": ("≈", lambda e: say("The effect of feedback {what} was measured", **_of(e))),
+    "rollout.released": ("▲", _released),
+    "rollout.rolled_back": ("▼", lambda e: say("{who} rolled back to stage {what}", **_of(e))),
+    "rollout.withdrawn": ("▼", lambda e: say("All units went back to today's rule", **_of(e))),
+    "project.landed": ("★", lambda e: say("The project landed", **_of(e))),
+    "project.stopped": ("■", lambda e: say("{who} stopped the project", **_of(e))),
+    "data.ingested": ("·", lambda e: say("New data came in: {what}", **_of(e))),
+    "data.refused": ("✗", lambda e: say("New data was refused: {what}", **_of(e))),
+    "account.created": ("+", lambda e: say("{who} made an account for {what}", **_of(e))),
+    "account.link_made": ("+", lambda e: say("{who} made a one-time link for {what}", **_of(e))),
+    "account.password_set": ("·", lambda e: say("The password of {what} was set", **_of(e))),
+    "account.login": ("→", lambda e: say("{what} signed in", **_of(e))),
+    "account.login_failed": ("✗", lambda e: say("A sign-in as {what} failed", **_of(e))),
+    "account.logout": ("←", lambda e: say("{what} signed out", **_of(e))),
+    "account.role_changed": ("!", lambda e: say("{who} changed the rights of {what}", **_of(e))),
+    "account.deactivated": ("!", lambda e: say("{who} deactivated {what}", **_of(e))),
+    "account.reactivated": ("!", lambda e: say("{who} reactivated {what}", **_of(e))),
+    "account.refused": ("✗", lambda e: say("{who} was refused", **_of(e))),
+    "token.created": ("+", lambda e: say("{what} made an API token", **_of(e))),
+    "token.revoked": ("–", lambda e: say("{who} revoked an API token of {what}", **_of(e))),
+    "delegation.made": ("⇄", lambda e: say("{who} handed a role on", **_of(e))),
+    "delegation.ended": ("⇄", lambda e: say("{who} ended a delegation", **_of(e))),
+    "delegation.refused": ("✗", lambda e: say("{who} could not hand a role on", **_of(e))),
+    "export.made": ("↓", lambda e: say("{who} exported the record", **_of(e))),
+    "intent.queued": ("·", lambda e: say("Queued: {what}", **_of(e))),
+    "intent.done": ("·", lambda e: say("Done: {what}", **_of(e))),
+}

@@ -1,0 +1,79 @@
+"""What waits for whom: open reviews, as the inbox and every page's counter need them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pipeline.accounts import Delegation, User, in_force
+from pipeline.charter import Charter, Role
+from pipeline.ledger import IterationRecord, Reader
+from pipeline.review import charter_of, iteration_of, open_reviews
+from pipeline.review.listing import ReviewView
+from pipeline.web.site import Site
+
+
+@dataclass(frozen=True)
+class Seat:
+    """A role in which somebody may answer a review, and for whom: None where it is their own."""
+
+    role: Role
+    on_behalf_of: str | None
+
+    @property
+    def key(self) -> str:
+        """How a form names it."""
+        return self.on_behalf_of or ""
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """An open review with what the inbox tells of it."""
+
+    view: ReviewView
+    record: IterationRecord
+    charter: Charter
+
+    @property
+    def kpi(self) -> dict[str, Any] | None:
+        """The charter's KPI as the ledger keeps it, or None before there are figures."""
+        result = self.record.result
+        found: dict[str, Any] | None = result["kpis"][result["kpi"]] if result else None
+        return found
+
+
+def all_waiting(site: Site) -> tuple[Waiting, ...]:
+    """Every open review, the one due first at the top."""
+    return site.known("waiting", lambda: tuple(_waiting(site.ledger, view) for view in open_reviews(site.ledger)))
+
+
+def _waiting(reader: Reader, view: ReviewView) -> Waiting:
+    record = iteration_of(reader, view.request)
+    return Waiting(view, record, charter_of(record))
+
+
+def waiting_for(site: Site, user: User) -> tuple[Waiting, ...]:
+    """The open reviews this person can answer now."""
+    given = delegations_of(site, user)
+    return tuple(one for one in all_waiting(site) if seats(one.view, user.id, given))
+
+
+def delegations_of(site: Site, user: User) -> tuple[Delegation, ...]:
+    """What others handed to this person, as of today."""
+    day = site.ledger.now().date().isoformat()
+    return site.known(("delegations", user.id, day), lambda: in_force(site.ledger, user.id))
+
+
+def seats(view: ReviewView, user_id: str, given: Sequence[Delegation]) -> tuple[Seat, ...]:
+    """The roles in which this person may answer a review: their own first, then those handed to them."""
+    if view.request.state != "open" or user_id == view.request.requested_by:
+        return ()
+    if any(answer.person == user_id for answer in view.signoffs):
+        return ()
+    missing = {person.id: person.role for person in view.missing}
+    own = [Seat(missing[user_id], None)] if user_id in missing else []
+    handed = [
+        Seat(one.role, one.giver)
+        for one in given
+        if one.project == view.request.project and missing.get(one.giver) == one.role
+    ]
+    return (*own, *handed)

@@ -1,0 +1,141 @@
+"""What is announced, to whom and when, from the ledger's own records."""
+
+import pytest
+
+from pipeline.ledger import Ledger, get_iteration, record_report, transition
+from pipeline.notices import due_notices, queue_reminders
+from pipeline.notices.announcements import (
+    announce_alarm,
+    announce_decision,
+    announce_failure,
+    announce_retraining,
+    announce_review,
+    announce_rollback,
+)
+from pipeline.notices.queueing import notice_of
+from pipeline.notices.wording import HEADINGS, worded
+from pipeline.review import request_review
+from pipeline.review.signing import sign
+from tests.review.cases import REPORT, start, under_review
+
+RESULT = {
+    "kpi": "stockout_rate",
+    "kpis": {
+        "stockout_rate": {
+            "title": "Stock-out rate", "unit": "share", "direction": "lower",
+            "value": [0.041, 0.037, 0.045], "baseline": [0.081, 0.074, 0.089], "difference": [-0.04, -0.05, -0.03],
+        }
+    },
+}  # fmt: skip
+
+
+@pytest.fixture
+def ledger(tmp_path, clock):
+    with Ledger(f"sqlite:///{tmp_path / 'ledger.db'}", now=clock) as opened:
+        yield opened
+
+
+def told(ledger: Ledger) -> dict[str, list[str]]:
+    """Recipients by kind of notice, of all that waits to be sent."""
+    found: dict[str, list[str]] = {}
+    for intent in due_notices(ledger):
+        notice = notice_of(intent)
+        found.setdefault(notice.kind, []).append(notice.recipient.name.removeprefix("person:"))
+    return found
+
+
+def text(ledger: Ledger, language: str = "en") -> str:
+    return worded(notice_of(due_notices(ledger)[-1]), "http://127.0.0.1:8300", language)[1]
+
+
+def asked(ledger: Ledger):
+    start(ledger, started_by="lena")
+    with ledger.transaction() as tx:
+        record = record_report(tx, get_iteration(tx, "shop", 1, "pilot"), REPORT, RESULT)
+        request = request_review(tx, record, verdicts=[], answer_within_days=6)
+        assert announce_review(tx, request.id)
+        assert not announce_review(tx, request.id)
+    return request
+
+
+def test_a_request_reaches_those_who_may_answer_with_figures_and_day(ledger):
+    request = asked(ledger)
+    assert told(ledger) == {"review_requested": ["maria", "ana", "joao", "nils"]}, "not the starter"
+    body = text(ledger)
+    assert "Shop asks for your decision on iteration 1, stage pilot. Please answer by 2026-11-08." in body
+    assert "- Stock-out rate: 4.1 % (95 % interval 3.7 % to 4.5 %)" in body
+    assert "- Target: 4.0 %" in body
+    assert f"http://127.0.0.1:8300/reviews/{request.id}" in body
+
+
+def test_the_same_notice_in_chinese(ledger):
+    asked(ledger)
+    body = text(ledger, "zh_Hans")
+    assert "2026年11月8日" in body
+    assert "4.1%（95% 置信区间 3.7% 至 4.5%）" in body
+    assert "Please" not in body
+
+
+def test_reminders_come_at_half_time_when_due_and_to_the_sponsor_after(ledger, clock):
+    request = asked(ledger)
+    sign(ledger, request.id, "joao", "iterate", "Not yet.", REPORT)
+    for days, kind, names in (
+        (2.9, None, []),
+        (0.1, "review_reminder", ["maria", "ana", "nils"]),
+        (3, "review_due", ["maria", "ana", "nils"]),
+        (1, "review_overdue", ["maria"]),
+    ):
+        clock.pass_by(days=days)
+        assert queue_reminders(ledger, clock()) == (1 if kind else 0), (days, kind)
+        assert queue_reminders(ledger, clock()) == 0, "once"
+        assert told(ledger).get(kind, []) == names
+    assert "still waits for Maria, Ana, Nils" in text(ledger)
+    clock.pass_by(days=100)
+    assert queue_reminders(ledger, clock()) == 0
+
+
+def test_after_a_long_silence_only_the_last_reminder_comes(ledger, clock):
+    asked(ledger)
+    clock.pass_by(days=30)
+    assert queue_reminders(ledger, clock()) == 1
+    assert set(told(ledger)) == {"review_requested", "review_overdue"}
+
+
+def test_decided_and_lapsed_reviews_remind_nobody(ledger, clock):
+    request = asked(ledger)
+    with ledger.transaction() as tx:
+        transition(tx, get_iteration(tx, "shop", 1, "pilot"), "running", actor="lena")
+        record = record_report(tx, get_iteration(tx, "shop", 1, "pilot"), "ef" * 32, RESULT)
+        again = request_review(tx, record, verdicts=[])
+    for person in ("ana", "nils"):
+        sign(ledger, again.id, person, "iterate", "More data.", "ef" * 32)
+    clock.pass_by(days=60)
+    assert queue_reminders(ledger, clock()) == 0
+    assert request.id != again.id
+
+
+def test_a_decision_is_told_to_all_with_what_happens_next(ledger):
+    request = under_review(ledger)
+    for person in ("ana", "nils"):
+        sign(ledger, request.id, person, "iterate", "<script>secret words</script>", REPORT)
+    with ledger.transaction() as tx:
+        announce_decision(tx, request.id, "Iteration 2 opens.")
+    assert told(ledger) == {"decision_taken": ["maria", "ana", "joao", "lena", "nils", "omar", "team"]}
+    body = text(ledger)
+    assert "the decision is: improve first, in another iteration. Iteration 2 opens." in body
+    assert "secret words" not in body, "comments are read on the site"
+
+
+def test_what_goes_by_itself_is_told_to_those_who_can_act(ledger):
+    start(ledger)
+    with ledger.transaction() as tx:
+        announce_failure(tx, "shop", 1, "pilot", "sales.csv: no such file")
+        announce_retraining(tx, "shop", 2, "pilot", "Drift for two weeks.", {"Drift share": 0.4})
+        announce_alarm(tx, "shop", "guardrail", "Inventory is above its limit.", {})
+        announce_rollback(tx, "shop", "chain", "The guardrail is broken.", {})
+    found = told(ledger)
+    assert found["iteration_failed"] == ["lena", "nils", "team"]
+    assert found["retraining_triggered"] == ["ana", "lena", "nils", "team"]
+    assert found["alarm"] == ["ana", "joao", "lena", "nils", "team"]
+    assert found["rollback_proposed"] == ["maria", "ana", "joao", "team"]
+    assert set(found) <= set(HEADINGS)

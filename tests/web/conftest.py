@@ -1,0 +1,82 @@
+"""A site per test, over a ledger of its own; the evidence packs are written once."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+from fastapi import FastAPI
+
+from pipeline.ledger import Ledger, verify
+from pipeline.review import ReviewRequest
+from pipeline.settings import Settings
+from pipeline.verdicts import Verdict
+from pipeline.web.app import create_app
+from tests.web.browsing import Browser
+from tests.web.made import Clock, Pack, evidence_of, let_in, put_review, write_pack
+
+BARRED = Verdict("kpi.beats_baseline", "Beats today's rule", "fail", "block", "It does not beat today's rule.", {})
+
+
+@dataclass
+class Installed:
+    """An installation with its site, a review that waits, and people with accounts."""
+
+    app: FastAPI
+    ledger: Ledger
+    clock: Clock
+    review: ReviewRequest
+    pack: Pack
+
+    def browser(self, user: str | None = None) -> Browser:
+        return Browser(self.app, user)
+
+    def kinds(self) -> list[str]:
+        return [event.kind for event in self.ledger.events()]
+
+
+@pytest.fixture(scope="session")
+def pack(tmp_path_factory: pytest.TempPathFactory) -> Pack:
+    """The report under review."""
+    return write_pack(tmp_path_factory.mktemp("packs") / "first", evidence_of())
+
+
+@pytest.fixture(scope="session")
+def newer_pack(tmp_path_factory: pytest.TempPathFactory) -> Pack:
+    """The report of the same iteration, run again."""
+    return write_pack(tmp_path_factory.mktemp("packs") / "newer", evidence_of(why="Run again on mended data."))
+
+
+@pytest.fixture(scope="session")
+def barred_pack(tmp_path_factory: pytest.TempPathFactory) -> Pack:
+    """A report whose verdicts bar going up."""
+    shown = evidence_of()
+    return write_pack(tmp_path_factory.mktemp("packs") / "barred", replace(shown, verdicts=(*shown.verdicts, BARRED)))
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return Settings(data=tmp_path / "data", reports=tmp_path / "reports", mlflow_page="http://mlflow.test/")
+
+
+@pytest.fixture
+def install(settings: Settings, pack: Pack) -> Iterator[Callable[..., Installed]]:
+    """Make the installation; its chain must be whole at the end whatever the test did."""
+    opened: list[Ledger] = []
+
+    def make(shown: Pack = pack, using: Settings = settings, **more: bool) -> Installed:
+        clock = Clock()
+        ledger = Ledger(using.ledger, now=clock)
+        opened.append(ledger)
+        let_in(ledger, **more)
+        return Installed(create_app(using, ledger), ledger, clock, put_review(ledger, shown), shown)
+
+    yield make
+    for ledger in opened:
+        assert verify(ledger).intact
+        ledger.close()
+
+
+@pytest.fixture
+def site(install: Callable[..., Installed]) -> Installed:
+    return install()
