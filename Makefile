@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help install run up test check format schema messages bench chaos lock clean
+.PHONY: help install run cases up test check format schema messages bench chaos lock clean
 .DEFAULT_GOAL := help
 
 help: ## show these words
@@ -22,6 +22,9 @@ install: $(READY) ## set up .venv with the pinned packages
 run: $(READY) ## play the flagship case: three iterations, five stores to three hundred
 	$(BIN)/landed play configs/replenishment/charter.yaml --decisions configs/replenishment/decisions.yaml
 
+cases: $(READY) ## play the other shipped cases: quicker first response in 24 service teams
+	$(BIN)/landed play configs/service_desk/charter.yaml --decisions configs/service_desk/decisions.yaml
+
 up: $(READY) ## start the team stack on this machine and keep it healthy (Ctrl-C stops it)
 	$(BIN)/landed up
 
@@ -35,6 +38,7 @@ check: $(READY) ## style, types, borders between rooms, charters
 	$(BIN)/lint-imports
 	$(BIN)/landed check configs/replenishment/charter.yaml
 	$(BIN)/landed check configs/vn2/charter.yaml
+	$(BIN)/landed check configs/service_desk/charter.yaml
 
 format: $(READY) ## put the code in its usual shape
 	$(BIN)/ruff check --fix .
@@ -50,7 +54,7 @@ chaos: $(READY) ## kill parts of the stack at random and hold the record to acco
 	PYTHONPATH=. $(BIN)/python -m tests.orchestration.chaos --write docs/reliability.md
 
 bench: $(READY) ## measure speed and size, as ratios side by side
-	$(BIN)/python tests/bench/bench.py
+	PYTHONPATH=. $(BIN)/python tests/bench/bench.py
 
 lock: $(READY) ## resolve the pinned packages anew (needs uv on the PATH)
 	uv pip compile pyproject.toml --extra dev --extra postgres --extra s3 --universal --generate-hashes --no-annotate --no-header \

@@ -151,7 +151,7 @@ class Dispatcher:
         self._pause(intent, "")
 
     def _give_up(self, record: IterationRecord) -> None:
-        reason = f"its process died {MOST_TAKE_UPS} times before it finished; see data/logs/worker.log"
+        reason = f"its process ended {MOST_TAKE_UPS} times before it was finished; see data/logs/worker.log"
         with self.ledger.transaction() as tx:
             transition(tx, record, "failed", actor="landed", details={"reason": reason})
             mark_done(tx, open_key(record.project, record.number, record.stage))

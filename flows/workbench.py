@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from flows.holding import held
 from pipeline.charter import Charter, Stage
 from pipeline.charter.reading import charter_from_canonical
-from pipeline.errors import Busy, LandedError
+from pipeline.errors import Busy, LandedError, LedgerError
 from pipeline.ledger import IterationRecord, Ledger, Transaction, get_iteration, mark_done, open_key, transition
 from pipeline.ledger.leases import Lease, fence
 from pipeline.notices.announcements import announce_failure
@@ -117,7 +117,8 @@ def workbench(project: str, number: int, stage: str, location: Path) -> Iterator
         problem, attempt = find(charter.problem), _attempt(ledger, record)
         try:
             yield Workbench(settings, ledger, lease, problem, record, charter, location, attempt)
-        except Busy:
+        except (Busy, LedgerError):
+            # Taken over by another process, or a store out of reach for now: the iteration itself is sound.
             raise
         except LandedError as error:
             with ledger.transaction() as tx:

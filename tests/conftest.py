@@ -64,6 +64,10 @@ class Home:
             patch.setenv(name, os.environ.get(name, value))
         for name, value in self.environment.items():
             patch.setenv(name, value)
+        # A command beside a running stack sets these; they must not outlive the test.
+        for name in ("PREFECT_API_URL", "PREFECT_API_AUTH_STRING"):
+            patch.setenv(name, "")
+            patch.delenv(name)
         return self
 
 

@@ -14,6 +14,7 @@ from typing import Annotated
 import typer
 from challenge import challenge
 from children import ROOT, BenchmarkFailed
+from decisions import decisions
 from documents import rewrite
 from figures import Result, machine, versions, write
 from flagship import Flagship
@@ -29,6 +30,7 @@ class Name(StrEnum):
     """What can be measured, in the order in which it is."""
 
     HELP = "help"
+    DECISIONS = "decisions"
     VN2 = "vn2"
     CASE = "case"
     OVERHEAD = "overhead"
@@ -36,6 +38,7 @@ class Name(StrEnum):
 
 _WHAT: Mapping[Name, str] = {
     Name.HELP: "landed --help",
+    Name.DECISIONS: "from a decision to the next iteration, with the stack up",
     Name.VN2: "an iteration on the VN2 files, and the orders after it",
     Name.CASE: "the flagship case as `make run` plays it",
     Name.OVERHEAD: "the same case as a plain script",
@@ -84,6 +87,7 @@ def _benchmarks(work: Path, kept: Path, *, quick: bool) -> Mapping[Name, Callabl
     flagship = Flagship(work / "flagship", logs, quick)
     return {
         Name.HELP: lambda: startup(logs),
+        Name.DECISIONS: decisions,
         Name.VN2: lambda: challenge(work / "vn2", logs, quick=quick),
         Name.CASE: flagship.case,
         Name.OVERHEAD: flagship.overhead,

@@ -231,7 +231,7 @@ def test_files_of_the_challenge_that_are_not_there_are_all_named(stores):
 
 def test_deciding_before_anything_was_trained(home):
     refused = landed("decide", mended(home, lambda values: None), "--out", home.root / "orders.csv")
-    assert_refused(refused, 6, PROJECT, "no model is released")
+    assert_refused(refused, 6, PROJECT, "no iteration made its challenger")
     assert not (home.root / "orders.csv").exists()
 
 

@@ -6,9 +6,9 @@ import sys
 
 import pytest
 
-from pipeline.charter import Charter
+from pipeline.charter import Charter, read_charter
 from pipeline.replenishment.offers import check
-from tests.replenishment.made import charter
+from tests.replenishment.made import CONFIGS, TODAY, charter
 
 
 def changed(case: str, **values: object) -> Charter:
@@ -74,3 +74,11 @@ def test_checking_a_charter_loads_no_model_library():
         "assert not heavy, heavy\n"
     )
     subprocess.run([sys.executable, "-c", program], check=True, timeout=60)
+
+
+def test_the_service_first_variant_differs_in_its_goal_and_service_level_only():
+    cost, service = charter("vn2"), read_charter(CONFIGS / "vn2" / "charter-service.yaml", TODAY)
+    assert check(service) == ()
+    for section in ("data", "business", "model", "scope", "people", "sign"):
+        assert getattr(service, section) == getattr(cost, section)
+    assert service.policy.parameters["service_level"] > cost.policy.parameters["service_level"]

@@ -13,6 +13,7 @@ from pipeline.errors import LedgerError, Refused
 from pipeline.settings import Settings
 from pipeline.web.app import PAGES
 from pipeline.web.security import MAX_BODY, local_address
+from tests.cli.calling import assert_refused, landed
 from tests.web.browsing import Browser
 from tests.web.made import PASSWORD, PROJECT
 
@@ -275,3 +276,8 @@ def test_the_site_is_not_opened_wider_without_accounts_and_a_secret(site, tmp_pa
         require_safe(site.ledger, "short", "https://landed.example.com", ANYWHERE)
     require_safe(site.ledger, "s" * 32, "https://landed.example.com", ANYWHERE)
     assert not Settings().secret.get_secret_value()
+
+
+def test_serve_says_what_is_missing_and_listens_nowhere(home):
+    refused = landed("review", "serve", "--host", ANYWHERE, "--port", "0")
+    assert_refused(refused, 4, "accounts", "LANDED_SECRET", "LANDED_SITE_URL")

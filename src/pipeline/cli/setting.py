@@ -1,7 +1,9 @@
 """The environment of a command that starts flows: folders made, libraries quiet, stores inside the data folder."""
 
 import os
+import socket
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from pipeline.errors import Finding, LedgerError
 from pipeline.settings import Settings
@@ -21,8 +23,20 @@ def prepared() -> Settings:
     # The stack lets its worker and dispatcher log to Prefect's page; a command at the terminal stays silent.
     os.environ.update({name: value for name, value in quiet.items() if "LOGGING" not in name or name not in os.environ})
     # Beside a running stack its Prefect server is used; one of the command's own takes seconds to start.
-    os.environ.update(client_environment(settings))
+    beside = client_environment(settings)
+    if beside and _answers(beside["PREFECT_API_URL"]):
+        os.environ.update(beside)
     return settings
+
+
+def _answers(url: str) -> bool:
+    """Whether somebody listens there; a stack whose server is just being restarted is worked without."""
+    address = urlsplit(url)
+    try:
+        socket.create_connection((str(address.hostname), address.port or 80), timeout=1.0).close()
+    except OSError:
+        return False
+    return True
 
 
 def _require_writable(folder: Path) -> None:

@@ -6,13 +6,16 @@ from itertools import groupby
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from pipeline.errors import DataError, Finding
-from pipeline.evaluation.intervals import Floats
 from pipeline.evaluation.outcomes import KpiDefinition
 
 UNIT, PERIOD = "unit", "period"
 
+
+#: Not taken from the intervals: they import SciPy, which a charter is checked without.
+Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Observed:

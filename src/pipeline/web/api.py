@@ -115,7 +115,8 @@ def one_review(request: Request, caller: Caller, review: Name) -> m.ReviewInFull
 
 @router.post(
     "/reviews/{review}/sign",
-    responses={403: {"model": m.Problem, "description": "this token may only look"},
+    responses={400: {"model": m.Problem, "description": "the body cannot be read"},
+               403: {"model": m.Problem, "description": "this token may only look"},
                409: {"model": m.Problem, "description": "the rules of signing do not allow it"}},
 )  # fmt: skip
 def put(request: Request, caller: Caller, review: Name, answer: m.Answer) -> m.Signed:

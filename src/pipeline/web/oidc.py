@@ -83,9 +83,8 @@ def _on(request: Request) -> Site:
 
 @cache
 def _client(settings: Settings) -> Any:
-    with warnings.catch_warnings():
-        # Authlib announces a successor of httpx that this installation does not need.
-        warnings.simplefilter("ignore", DeprecationWarning)
+    # Authlib announces a successor of httpx that this installation does not need; it overrules filters.
+    with warnings.catch_warnings(record=True):
         from authlib.integrations.starlette_client import OAuth
 
     return OAuth().register(

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import UTC, date, datetime
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -46,17 +46,20 @@ def environment(language: str) -> Environment:
     return made
 
 
+@lru_cache(maxsize=4096)
 def figure(speaks: Translator, value: float, unit: str) -> str:
     """A KPI's figure with its unit: per cents by the locale, everything else as the evidence pack writes it."""
     return speaks.percent(value) if unit == "share" and abs(value) < float("inf") else show(value, unit)
 
 
+@lru_cache(maxsize=4096)
 def moment(speaks: Translator, text: str) -> Markup:
     """A moment of the ledger, to the minute; UTC, since readers sit in several places."""
     at = datetime.fromisoformat(text).astimezone(UTC)
     return Markup('<time datetime="{}">{} UTC</time>').format(f"{at:%Y-%m-%dT%H:%M:%SZ}", speaks.datetime(at))
 
 
+@lru_cache(maxsize=4096)
 def day(speaks: Translator, value: str | date) -> Markup:
     """A day, given as such or as the moment it belongs to."""
     at = date.fromisoformat(value[:10]) if isinstance(value, str) else value

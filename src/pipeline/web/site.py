@@ -3,7 +3,7 @@
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar, cast
 from urllib.parse import urlsplit
 
@@ -26,11 +26,13 @@ class Site:
         settings: of the installation.
         ledger: the record; shared by all requests.
         key: signs what has no session yet, such as the sign-in form.
+        seen: number of the last event, where one page is answered as of one moment; None to look each time.
     """
 
     settings: Settings
     ledger: Ledger
     key: bytes
+    seen: int | None = None
     _kept: OrderedDict[Hashable, tuple[int, Any]] = field(default_factory=OrderedDict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -39,12 +41,16 @@ class Site:
         """Whether people reach the site through TLS, so that cookies may demand it."""
         return urlsplit(self.settings.site_url).scheme == "https"
 
+    def as_of_now(self) -> "Site":
+        """The same site for a request that only reads: it looks once which event was the last."""
+        return replace(self, seen=self.ledger.head().seq)
+
     def known(self, key: Hashable, make: Callable[[], Value]) -> Value:
         """A value that follows from the ledger, worked out anew only when an event was added since.
 
         Every change of state comes with an event, so the number of the last one says whether a value still holds.
         """
-        return self._recall(key, self.ledger.head().seq, make)
+        return self._recall(key, self.ledger.head().seq if self.seen is None else self.seen, make)
 
     def lasting(self, key: Hashable, make: Callable[[], Value]) -> Value:
         """A value that never changes under its key, such as what follows from a content hash."""

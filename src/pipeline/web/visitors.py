@@ -108,7 +108,7 @@ def signed_in(request: Request, form: Form | None = None) -> Visitor:
         raise SignInFirstError
     if form is not None and not form.bears(session.csrf):
         raise ForgedFormError
-    return Visitor(site, session, request)
+    return Visitor(site if form is not None else site.as_of_now(), session, request)
 
 
 def current_session(request: Request) -> Session | None:

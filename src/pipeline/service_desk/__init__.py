@@ -1,0 +1,1 @@
+"""A domain: which ticket a service desk answers next, and how many agents are on duty when."""
