@@ -70,7 +70,8 @@ def test_nothing_that_prefect_is_told_moves_an_undecided_review(stack, api):
     api.set_flow_run_state(iteration.id, Completed(name="Approved"), force=True)
 
     after = told(stack, "undecided")
-    assert after - before == Counter({"review.refused": 1})
+    moved = {kind: times for kind, times in (after - before).items() if not kind.startswith(("notice.", "intent."))}
+    assert moved == {"review.refused": 1}
     assert stack.states("undecided") == [(1, "pilot", "awaiting_review")]
 
 
