@@ -13,7 +13,7 @@ from pipeline.evaluation.criteria import meets, worse_bound
 from pipeline.evaluation.figures import contrast, show, show_interval
 from pipeline.evaluation.outcomes import Direction, Interval, KpiResult
 from pipeline.language.message import Message, Value, joined, say, term
-from pipeline.reporting.evidence import Evidence
+from pipeline.reporting.evidence import DecisionOption, Evidence
 from pipeline.reporting.manifest import manifest, report_digest
 from pipeline.verdicts import Verdict
 
@@ -225,9 +225,9 @@ def name_of(charter: Charter, identity: str) -> str:
     return person.name if person else identity
 
 
-def signers(charter: Charter, decision: DecisionName) -> str:
+def signers(charter: Charter, option: DecisionOption) -> str:
     """Who must sign a decision: roles with the people who hold them."""
-    signed = [_signer(charter, role) for role in charter.sign.get(decision, ())]
+    signed = [_signer(charter, role) for role in option.signers]
     if not signed:
         return say("nobody may take this decision under the charter")
     together = signed[0]
@@ -253,7 +253,7 @@ def summary_lines(evidence: Evidence) -> list[str]:
     lines += [f"  {light.symbol} {reason}" for light in lights(evidence.verdicts) for reason in light.reasons]
     for option in evidence.decisions:
         next_step = option.consequence if option.available else f"not open: {option.reason}"
-        lines.append(f"{option.decision}: {next_step} Signs: {signers(evidence.charter, option.decision)}.")
+        lines.append(f"{option.decision}: {next_step} Signs: {signers(evidence.charter, option)}.")
     if evidence.recorded_case:
         lines.append("Decisions in this case are recorded, not made by people.")
     lines.append(f"Report {report_digest(manifest(evidence))}")
