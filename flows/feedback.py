@@ -186,9 +186,10 @@ def _release(tx: Transaction, applied: Applied, stage: str) -> None:
         start=result["next_period"],
         review=applied.request.id,
     )
-    if result.get("next_arms") and charter_of(applied.record).stage_after(applied.record.stage) is not None:
+    arms = arms_from(result["next_arms"]) if result.get("next_arms") else None
+    if arms is not None and arms.stage == stage:
         # Who is compared was picked with the evidence; it is on record before the first unit follows.
-        record_arms(tx, arms_from(result["next_arms"]), actor=last.person, role=last.role)
+        record_arms(tx, arms, actor=last.person, role=last.role)
     release(tx, new, actor=last.person, role=last.role)
 
 

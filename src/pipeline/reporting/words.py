@@ -27,13 +27,16 @@ WORDS: dict[State, str] = {
     "none": say("not checked"),
 }
 
+FIELD = say("Against controls")
+
 #: First word of a gate's name to the light it belongs to, in the order the lights stand.
 LIGHTS: tuple[tuple[str, frozenset[str]], ...] = (
     (say("Goal"), frozenset({"kpi", "goal", "slice", "unit", "worst"})),
+    (FIELD, frozenset({"field"})),
     (say("Guardrails"), frozenset({"guardrail", "guardrails"})),
     (say("Data"), frozenset({"data", "drift", "assessment"})),
     (say("Controls"), frozenset({"control", "controls", "compliance"})),
-    (say("Budget"), frozenset({"budget", "deadline", "progress"})),
+    (say("Budget"), frozenset({"budget", "deadline", "progress", "resources"})),
 )
 
 #: Units that stand with the figure or not at all; any other is named once, in a heading or on an axis.
@@ -123,9 +126,9 @@ def family(verdict: Verdict) -> str:
 
 
 def lights(verdicts: Sequence[Verdict]) -> tuple[Light, ...]:
-    """One light per group of gates, the worst verdict of each setting it; "other checks" only where there are any."""
+    """One light per group of gates, the worst verdict of each setting it; field and others only where there are any."""
     groups = {name: [v for v in verdicts if family(v) == name] for name in (*(name for name, _ in LIGHTS), OTHERS)}
-    return tuple(_light(name, group) for name, group in groups.items() if group or name != OTHERS)
+    return tuple(_light(name, group) for name, group in groups.items() if group or name not in {FIELD, OTHERS})
 
 
 def _light(name: str, verdicts: Sequence[Verdict]) -> Light:
