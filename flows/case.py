@@ -2,16 +2,21 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from flows.dispatch import drain
 from flows.opening import open_by_hand
 from pipeline.charter import Charter
 from pipeline.errors import CharterError, Finding
-from pipeline.ledger import IterationRecord, Ledger, all_iterations, project_end
+from pipeline.ledger import IterationRecord, Ledger, all_iterations, current_iteration, project_end
 from pipeline.review.listing import open_reviews
 from pipeline.review.recorded import RecordedAnswers, answer_recorded
 from pipeline.review.requests import ReviewRequest, reviews_of
 from pipeline.review.signing import signoffs_of
+from pipeline.rollout.ladder import current
+from pipeline.rollout.rehearsal import rehearse, rehearsed
+from pipeline.rollout.serving import serves_today
+from pipeline.settings import Settings
 
 
 @dataclass(frozen=True)
@@ -42,8 +47,21 @@ def play_case(
         open_by_hand(ledger, charter, location, started_by)
         drain(ledger, charter.project)
         while _answer(ledger, charter.project, answers):
+            drain(ledger, charter.project, run_iterations=False)
+            _rehearse(ledger, charter, location, started_by)
             drain(ledger, charter.project)
     return case_rows(ledger, charter.project)
+
+
+def _rehearse(ledger: Ledger, charter: Charter, location: Path, actor: str) -> None:
+    """Throw the kill switch on a copy wherever the next review asks that it was: a team does so once it is released."""
+    record, held = current_iteration(ledger, charter.project), current(ledger, charter.project)
+    if record is None or held is None or record.state == "closed" or held.stage != record.stage:
+        return
+    if rehearsed(ledger, charter, record.stage).outcome == "fail":
+        with TemporaryDirectory(prefix="landed-rehearsal-") as folder:
+            check = serves_today(Settings(), charter.project, location, Path(folder))
+            rehearse(ledger, charter.project, Path(folder), actor=actor, serves_today=check)
 
 
 def case_rows(ledger: Ledger, project: str) -> tuple[CaseRow, ...]:

@@ -32,6 +32,7 @@ from pipeline.review.consequences import consequence
 from pipeline.review.quorum import SignOff
 from pipeline.review.requests import ReviewRequest, charter_of, find_review, iteration_of
 from pipeline.review.signing import signoffs_of
+from pipeline.rollout.arms import arms_from, record_arms
 from pipeline.rollout.ladder import Release, current, next_stage, release, roll_back, withdraw
 from pipeline.settings import Settings
 
@@ -185,6 +186,10 @@ def _release(tx: Transaction, applied: Applied, stage: str) -> None:
         start=result["next_period"],
         review=applied.request.id,
     )
+    arms = arms_from(result["next_arms"]) if result.get("next_arms") else None
+    if arms is not None and arms.stage == stage:
+        # Who is compared was picked with the evidence; it is on record before the first unit follows.
+        record_arms(tx, arms, actor=last.person, role=last.role)
     release(tx, new, actor=last.person, role=last.role)
 
 

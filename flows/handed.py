@@ -10,6 +10,14 @@ from pipeline.charter import Charter
 from pipeline.evaluation.outcomes import Effect, Evaluation, Outcomes
 from pipeline.evaluation.selection import Choice
 from pipeline.problems.base import Arm, TrainedCandidate
+from pipeline.rollout.arms import Arms
+from pipeline.rollout.breach import Proposal
+from pipeline.rollout.effect import FieldEffect
+from pipeline.rollout.limits import Offer
+from pipeline.rollout.power import Power
+from pipeline.rollout.promises import Calibration
+from pipeline.rollout.resources import Usage
+from pipeline.rollout.rungs import RungEffect
 from pipeline.verdicts import Verdict
 
 if TYPE_CHECKING:  # Evidently takes seconds to import, and a flow starts without it
@@ -60,6 +68,36 @@ class Played:
 
 
 @dataclass(frozen=True)
+class Field:
+    """What was measured against controls, and who is compared on the rung above.
+
+    Attributes:
+        arms: this rung's, as the ledger holds them; None where it keeps no controls.
+        effect: what the model changed; None where nothing could be measured.
+        course: the KPI of treated and controls per period, for the chart.
+        power: what this rung could detect, by the history before its release.
+        rungs: the effect of every stage measured so far.
+        next_arms, next_power: of the rung above, to be recorded with its release.
+        promises: what the figures promised, and what the field gave.
+        verdicts: on all that.
+        baselines: the KPI under today's rule of the treated of this rung and the next.
+        dataset: hash of the data the field was measured on.
+    """
+
+    arms: Arms | None
+    effect: FieldEffect | None
+    course: tuple[tuple[str, float, float], ...]
+    power: Power | None
+    rungs: tuple[RungEffect, ...]
+    next_arms: Arms | None
+    next_power: Power | None
+    promises: Calibration
+    verdicts: tuple[Verdict, ...]
+    baselines: Mapping[str, float]
+    dataset: str
+
+
+@dataclass(frozen=True)
 class Judgement:
     """What the figures say.
 
@@ -69,6 +107,9 @@ class Judgement:
         effects: of each applied feedback item, measured.
         verdicts: of data, KPI, guardrails, budget and controls.
         drift: Evidently's report on a stated sample; None where there was nothing to compare.
+        offer: which decisions are on offer, and who signs them.
+        usage: what the iteration took, for the stages to come.
+        proposal: the standing proposal to roll back, if there is one.
     """
 
     evaluation: Evaluation
@@ -76,3 +117,6 @@ class Judgement:
     effects: tuple[Effect, ...]
     verdicts: tuple[Verdict, ...]
     drift: "DriftReport | None"
+    offer: Offer
+    usage: Usage
+    proposal: Proposal | None

@@ -28,6 +28,7 @@ def iteration(project: Slug, number: PositiveInt, stage: Slug, location: Path) -
             judge_outcomes,
             load_data,
             make_candidates,
+            measure_field,
             play_arms,
             request_signatures,
             write_evidence,
@@ -37,7 +38,8 @@ def iteration(project: Slug, number: PositiveInt, stage: Slug, location: Path) -
         assessment = assess_data(bench, dataset)
         candidates = make_candidates(bench, dataset)
         played = play_arms(bench, dataset, candidates)
-        judgement = judge_outcomes(bench, dataset, assessment, candidates, played)
-        write_evidence(bench, dataset, assessment, candidates, played, judgement)
+        field = measure_field(bench, dataset, candidates, played)
+        judgement = judge_outcomes(bench, dataset, assessment, candidates, played, field)
+        write_evidence(bench, dataset, assessment, candidates, played, field, judgement)
         review = request_signatures(bench, judgement)
     return Completed(name="AwaitingReview", message=f"review {review.id} waits for people")

@@ -5,12 +5,13 @@ from collections.abc import Sequence
 from pipeline.charter import Charter
 from pipeline.ledger import IterationRecord
 from pipeline.reporting.evidence import DecisionOption
-from pipeline.review.consequences import allowed_decisions, consequence
+from pipeline.review.consequences import consequence
+from pipeline.rollout.limits import Offer
 from pipeline.verdicts import Verdict
 
 
 def decision_options(
-    charter: Charter, record: IterationRecord, verdicts: Sequence[Verdict], unit_word: str
+    charter: Charter, record: IterationRecord, verdicts: Sequence[Verdict], unit_word: str, offer: Offer
 ) -> tuple[DecisionOption, ...]:
     """Every decision on offer with its consequence, and why *advance* is barred where it is."""
     blocking = [verdict.title for verdict in verdicts if verdict.blocks]
@@ -20,6 +21,7 @@ def decision_options(
             consequence=consequence(charter, record, decision, unit_word),
             available=not (decision == "advance" and blocking),
             reason=f"not met: {'; '.join(blocking)}" if decision == "advance" and blocking else "",
+            signers=offer.signers[decision],
         )
-        for decision in allowed_decisions(charter, record)
+        for decision in offer.decisions
     )

@@ -1,12 +1,14 @@
 """From the frozen values of an iteration to the evidence people read, and to the figures later iterations chart."""
 
 from collections.abc import Mapping
-from datetime import date, timedelta
+from dataclasses import asdict
+from datetime import date
 from typing import Any
 
-from flows.handed import Candidates, Judgement, Played
+from flows.handed import Candidates, Field, Judgement, Played
 from flows.options import decision_options
-from flows.workbench import Workbench
+from flows.shown import field_shown
+from flows.workbench import LENGTH, Workbench
 from pipeline.charter.difference import difference
 from pipeline.charter.reading import charter_from_canonical
 from pipeline.datasets.dataset import Assessment, Dataset
@@ -34,8 +36,6 @@ from pipeline.review.items import Filed, items_of
 
 FEW_UNITS = 20
 
-_PERIOD = {"week": timedelta(weeks=1), "day": timedelta(days=1)}
-
 
 def assemble(
     bench: Workbench,
@@ -43,6 +43,7 @@ def assemble(
     assessment: Assessment,
     candidates: Candidates,
     played: Played,
+    field: Field,
     judgement: Judgement,
 ) -> Evidence:
     """Everything the evidence pack shows."""
@@ -69,9 +70,10 @@ def assemble(
         history=(*earlier_points(bench), _point(record, evaluation.kpi(charter.kpi.name))),
         weekly=weekly_points(played.outcomes, goal, candidates.challenger, bench.baseline_arm),
         drift=_drift(judgement),
+        field=field_shown(bench, field, judgement.proposal),
         verdicts=judgement.verdicts,
-        decisions=decision_options(charter, record, judgement.verdicts, bench.problem.unit_word),
-        limits=_limits(judgement.evaluation),
+        decisions=decision_options(charter, record, judgement.verdicts, bench.problem.unit_word, judgement.offer),
+        limits=_limits(judgement, field),
         links=(
             Link(say("the model's run in MLflow"), f"experiment {charter.project}, run iteration {record.number}"),
             Link(say("sign or ask for a change"), "landed review list"),
@@ -86,6 +88,7 @@ def result_of(
     bench: Workbench,
     dataset: Dataset,
     candidates: Candidates,
+    field: Field,
     judgement: Judgement,
     report: WrittenReport,
 ) -> dict[str, Any]:
@@ -113,13 +116,34 @@ def result_of(
         "basis": evaluation.basis,
         "arms": _arm_figures(judgement),
         "effects": {effect.item: _effect(effect) for effect in judgement.effects},
+        "usage": asdict(judgement.usage),
+        "field_dataset": field.dataset,
+        "baselines": dict(field.baselines),
+        "promise": _promise(field),
+        "next_arms": asdict(field.next_arms) if field.next_arms else None,
+    }
+
+
+def _promise(field: Field) -> dict[str, Any] | None:
+    """This iteration's promise, for the calibration of later ones."""
+    newest = field.promises.promises[-1] if field.promises.promises else None
+    if newest is None:
+        return None
+    given = newest.realised
+    return {
+        "number": newest.number,
+        "expected": [newest.expected.value, newest.expected.low, newest.expected.high],
+        "realised": [given.value, given.low, given.high] if given else None,
+        "gap": newest.gap if given else None,
+        "periods": newest.periods,
+        "units": newest.units,
     }
 
 
 def _next_period(bench: Workbench, dataset: Dataset, evaluation: Evaluation) -> date:
     """The first period after everything that was measured."""
     played = evaluation.periods if evaluation.kind == "field" else 0
-    return dataset.cutoff + (played + 1) * _PERIOD[bench.charter.data.period]
+    return dataset.cutoff + (played + 1) * LENGTH[bench.charter.data.period]
 
 
 def _units_of(bench: Workbench, dataset: Dataset) -> dict[str, list[str]]:
@@ -231,9 +255,11 @@ def _drift(judgement: Judgement) -> DriftSummary | None:
     )
 
 
-def _limits(evaluation: Evaluation) -> tuple[str, ...]:
+def _limits(judgement: Judgement, field: Field) -> tuple[str, ...]:
     """What this evidence cannot tell, in sentences."""
-    limits = []
+    evaluation, limits = judgement.evaluation, []
+    if judgement.offer.forced is not None:
+        limits.append(judgement.offer.forced)
     units = evaluation.kpis[0].units
     if units < FEW_UNITS:
         limits.append(
@@ -244,11 +270,18 @@ def _limits(evaluation: Evaluation) -> tuple[str, ...]:
         )
     if evaluation.kind == "replay":
         limits.append(say("The decisions were replayed on recorded history; nobody followed them yet."))
-    else:
+    elif field.effect is None:
         limits.append(
             say(
                 "The baseline on the same weeks comes from the synthetic world, played twice; a real chain compares "
                 "with control stores instead."
+            )
+        )
+    else:
+        limits.append(
+            say(
+                "The baseline on the same weeks comes from the synthetic world, played twice; what a real chain would "
+                "see is the effect against controls."
             )
         )
     return tuple(limits)

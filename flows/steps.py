@@ -8,8 +8,10 @@ import pandas as pd
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
-from flows.handed import Candidates, Judgement, Played
+from flows.field import measured_in_field, settle_arms
+from flows.handed import Candidates, Field, Judgement, Played
 from flows.packs import assemble, earlier_points, result_of
+from flows.readiness import proposed, readiness, usage_of
 from flows.tracks import track_candidates, track_evidence
 from flows.training import measured_candidate, trained_candidates
 from flows.workbench import Workbench
@@ -29,6 +31,8 @@ from pipeline.reporting.pack import WrittenReport, write
 from pipeline.review.consequences import allowed_decisions
 from pipeline.review.items import record_effect
 from pipeline.review.requests import ReviewRequest, request_review
+from pipeline.rollout.limits import offered
+from pipeline.rollout.promotion import entering
 
 if TYPE_CHECKING:
     from pipeline.evaluation.drift import DriftReport
@@ -116,6 +120,9 @@ def play_arms(bench: Workbench, dataset: Dataset, candidates: Candidates) -> Pla
     ]
     baselines = [Arm(f"baseline:{name}", bench.charter, baseline=name) for name in bench.problem.baselines()]
     arms = (challenger, *others, *baselines, *candidates.variants.values())
+    with bench.step("pick controls"):
+        # Whoever stays behind for comparison stands in the record before anybody follows the model.
+        settle_arms(bench, dataset, units)
     with bench.transaction() as tx:
         # Whoever follows the model in a trial stands in the record before anything is played.
         body = {"treated": challenger.name, "model": candidates.chosen.digest, "units": list(units)}
@@ -136,10 +143,17 @@ def play_arms(bench: Workbench, dataset: Dataset, candidates: Candidates) -> Pla
 
 
 @step
+def measure_field(bench: Workbench, dataset: Dataset, candidates: Candidates, played: Played) -> Field:
+    """What the model changed against the controls, and who will be compared on the rung above."""
+    with bench.step("measure against controls"):
+        return measured_in_field(bench, dataset, candidates, played)
+
+
+@step
 def judge_outcomes(
-    bench: Workbench, dataset: Dataset, assessment: Assessment, candidates: Candidates, played: Played
+    bench: Workbench, dataset: Dataset, assessment: Assessment, candidates: Candidates, played: Played, field: Field
 ) -> Judgement:
-    """KPIs with intervals, the effect of each feedback item, drift, and every verdict."""
+    """KPIs with intervals, the effect of each feedback item, drift, every verdict, and what may be decided on them."""
     charter, definitions = bench.charter, bench.problem.kpis()
     with bench.step("evaluate"):
         evaluation = kpis.evaluate(
@@ -162,11 +176,18 @@ def judge_outcomes(
                 previous=tuple(point.value for point in earlier_points(bench) if point.stage == bench.stage.name),
             ),
             *judge_controls(_control_inputs(bench, dataset, assessment, candidates, arms)),
+            *field.verdicts,
         )
     _keep_effects(bench, effects)
     with bench.step("drift report"):
         shown = _drift(bench, dataset, evaluation)
-    return Judgement(evaluation, arms, effects, verdicts, shown)
+    usage = usage_of(bench, dataset, candidates, played)
+    verdicts = (*verdicts, *readiness(bench, dataset, usage))
+    up = charter.stage_after(bench.stage.name)
+    verdicts = entering(verdicts, up) if up is not None else verdicts
+    allowed = allowed_decisions(charter, bench.record)
+    offer = offered(charter, bench.stage.name, allowed, verdicts, bench.record.number)
+    return Judgement(evaluation, arms, effects, verdicts, shown, offer, usage, proposed(bench, verdicts))
 
 
 def _drift(bench: Workbench, dataset: Dataset, evaluation: Evaluation) -> "DriftReport | None":
@@ -211,14 +232,15 @@ def write_evidence(
     assessment: Assessment,
     candidates: Candidates,
     played: Played,
+    field: Field,
     judgement: Judgement,
 ) -> WrittenReport:
     """Write the evidence pack, note its hash in the ledger and in MLflow."""
     with bench.step("write report"):
-        evidence = assemble(bench, dataset, assessment, candidates, played, judgement)
+        evidence = assemble(bench, dataset, assessment, candidates, played, field, judgement)
         report = write(evidence, bench.report_folder, judgement.drift.files if judgement.drift else ())
     with bench.transaction() as tx:
-        record_report(tx, bench.record, report.digest, result_of(bench, dataset, candidates, judgement, report))
+        record_report(tx, bench.record, report.digest, result_of(bench, dataset, candidates, field, judgement, report))
     with bench.step("track in MLflow"):
         track_evidence(bench, dataset, candidates, judgement, report)
     bench.progress.say(f"  evidence {report.digest[:12]} in {report.html}")
@@ -231,7 +253,7 @@ def request_signatures(bench: Workbench, judgement: Judgement) -> ReviewRequest:
     with bench.transaction() as tx:
         record = get_iteration(tx, bench.record.project, bench.record.number, bench.record.stage)
         review = request_review(
-            tx, record, verdicts=judgement.verdicts, allowed=allowed_decisions(bench.charter, record)
+            tx, record, verdicts=judgement.verdicts, allowed=judgement.offer.decisions, signers=judgement.offer.signers
         )
         announce_review(tx, review.id)
         mark_done(tx, open_key(record.project, record.number, record.stage))

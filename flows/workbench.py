@@ -5,6 +5,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,6 +25,10 @@ from pipeline.settings import Settings
 
 if TYPE_CHECKING:
     from pipeline.models.tracking import Tracking
+
+
+#: How long a period of the charter is.
+LENGTH = {"week": timedelta(weeks=1), "day": timedelta(days=1)}
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,6 @@
 """Iterations under review, made through the rooms' own functions: what a flow leaves, without its training."""
 
+from dataclasses import asdict
 from datetime import date
 
 from mlflow.tracking import MlflowClient
@@ -21,6 +22,7 @@ from pipeline.problems.reading import read_charter_for_problem
 from pipeline.review.recorded import read_recorded
 from pipeline.review.requests import ReviewRequest, request_review
 from pipeline.review.signing import sign
+from pipeline.rollout.arms import Arms
 from tests.conftest import Home
 from tests.flows.made import PROJECT, charter_values, decisions_values, write_yaml
 
@@ -29,7 +31,9 @@ COMMENT = "Read and agreed."
 
 
 def a_charter(home: Home) -> Charter:
-    return read_charter_for_problem(write_yaml(home.root / "charter.yaml", charter_values()), date.today())
+    return read_charter_for_problem(
+        write_yaml(home.root / "charter.yaml", charter_values(controls=(8, 8, 0))), date.today()
+    )
 
 
 def feedback_of_iteration_one(home: Home):
@@ -74,7 +78,16 @@ def a_result(record: IterationRecord, version: str, location: str) -> dict:
         "next_period": f"2026-0{record.number}-05",
         "location": location,
         "report": "evidence.html",
+        "next_arms": arms_of_the_region() if record.stage == "pilot" else None,
     }
+
+
+def arms_of_the_region() -> dict:
+    """Who would be compared on the second rung: the shipped ladder keeps controls there."""
+    controls = tuple(f"S{number:03d}" for number in range(11, 19))
+    sides = {"units": tuple(UNITS["regional"]), "treated": ("S003",), "controls": controls, "unmeasured": ()}
+    told = {"start": "2026-01-05", "before": 26, "seed": 1, "method": "made", "balance": (), "note": "made"}
+    return asdict(Arms(project=PROJECT, stage="regional", kpi="stockout_rate", **sides, **told))
 
 
 def decide(ledger: Ledger, review: ReviewRequest, decision: str, feedback=()) -> None:

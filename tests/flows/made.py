@@ -18,12 +18,17 @@ PERIODS = 5
 Values = dict[str, Any]
 
 
-def charter_values() -> Values:
-    """The shipped charter with a short ladder, quick models and gates that a fair model passes on few stores."""
+def charter_values(controls: tuple[int, int, int] = (0, 0, 0)) -> Values:
+    """The shipped charter with a short ladder, quick models and gates that a fair model passes on few stores.
+
+    Two dozen stores hold no controls that are alike, so a case that is to climb keeps none; see test_field.py for one
+    that does.
+    """
     values: Values = yaml.safe_load((SHIPPED / "charter.yaml").read_text(encoding="utf-8"))
     values["kpi"]["target"] = 0.075
-    for stage, units, milestone in zip(values["stages"], (8, 12, 24), (0.2, 0.2, 0.075), strict=True):
-        stage.update(units=units, periods=PERIODS, milestone=milestone, worst_unit_limit=0.6)
+    sizes = (8, 12, 24)
+    for stage, units, kept, milestone in zip(values["stages"], sizes, controls, (0.2, 0.2, 0.075), strict=True):
+        stage.update(units=units, controls=kept, periods=PERIODS, milestone=milestone, worst_unit_limit=0.6)
     values["guardrails"] = [
         {"name": "average_inventory", "unit": "units per store-product", "direction": "lower", "versus_baseline": 5.0}
     ]

@@ -271,6 +271,30 @@ def test_measured_stages_train_nothing(case):
     assert len({row.record.result["model_digest"] for row in case.rows[1:]}) == 1
 
 
+def test_the_kill_switch_was_rehearsed_before_the_stage_whose_review_asks_for_it(case):
+    (rehearsal,) = case.of("rollout.rehearsed")
+    assert rehearsal.subject == "regional"
+    assert rehearsal.body["passed"] is True
+    assert "every unit is served today's rule" in [step["step"] for step in rehearsal.body["steps"] if step["held"]]
+    release = case.of("rollout.released")[0]
+    begun = next(event for event in case.of("trial.begun") if event.subject == case.rows[2].record.subject)
+    assert release.seq < rehearsal.seq < begun.seq
+    assert not case.of("rollout.stopped")
+
+
+def test_every_iteration_holds_its_promise_against_what_the_field_gave(case):
+    for row in case.rows:
+        promise, result = row.record.result["promise"], row.record.result
+        assert promise["gap"] == pytest.approx(promise["realised"][0] - promise["expected"][0])
+        # The chain's own records of the stores under the model, from the first week its orders reach.
+        assert promise["realised"][0] == pytest.approx(result["kpis"]["stockout_rate"]["value"][0])
+        assert (promise["periods"], promise["units"]) == (PERIODS - SPEC.lead_time + 1, result["units"])
+    # A measured stage is held against the iteration that people decided on.
+    assert case.rows[2].record.result["promise"]["expected"][0] == pytest.approx(
+        case.rows[1].record.result["kpis"]["stockout_rate"]["value"][0]
+    )
+
+
 # ---- figures and world
 
 

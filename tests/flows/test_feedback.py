@@ -201,3 +201,20 @@ def test_a_kill_between_decision_and_tracking_is_made_up_for_by_the_next_deliver
 
 def interrupted(*_args, **_kwargs):
     raise KeyboardInterrupt
+
+
+def test_who_is_compared_stands_in_the_record_before_the_first_unit_follows(ledger, charter):
+    decide(ledger, under_review(ledger, charter), "advance")
+    drain(ledger, PROJECT, run_iterations=False)
+    arms, release = (next(e for e in ledger.events() if e.kind == f"rollout.{kind}") for kind in ("arms", "released"))
+    assert arms.seq < release.seq
+    assert arms.actor == release.actor
+    assert not {*arms.body["controls"]} & {*release.body["units"]}
+
+
+def test_a_rung_whose_controls_were_never_picked_is_not_released(ledger, charter, monkeypatch):
+    monkeypatch.setattr("tests.flows.awaiting.arms_of_the_region", lambda: None)
+    decide(ledger, under_review(ledger, charter), "advance")
+    with pytest.raises(Refused, match="cannot be released without"):
+        drain(ledger, PROJECT, run_iterations=False)
+    assert current(ledger, PROJECT) is None

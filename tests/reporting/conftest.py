@@ -11,6 +11,7 @@ from pipeline.datasets.dataset import Assessment, DataFacts
 from pipeline.evaluation.outcomes import Effect, Evaluation, Interval, KpiDefinition, KpiResult, SliceResult
 from pipeline.reporting.evidence import (
     ArmShown,
+    BalanceShown,
     CandidateShown,
     ChangeShown,
     CostsShown,
@@ -20,10 +21,14 @@ from pipeline.reporting.evidence import (
     DriftSummary,
     Evidence,
     FeedbackShown,
+    FieldKpi,
+    FieldPoint,
+    FieldShown,
     HistoryPoint,
     Link,
     ModelShown,
     QuarantineReason,
+    RungShown,
     WeeklyPoint,
 )
 from pipeline.verdicts import Verdict
@@ -139,6 +144,32 @@ def _evaluation() -> Evaluation:
         basis="8 weeks in the field, 5 stores × 60 products; 2 products delisted in week 3 are left out.",
         kind="field",
         periods=8,
+    )
+
+
+def _field() -> FieldShown:
+    effect = Interval(-0.0381, -0.0512, -0.0249)
+    return FieldShown(
+        treated=("Store 017 Harbour", "Store 044 Old Town"),
+        controls=("Store 101 Quay", "Store 102 Park", "Store 103 Hill"),
+        start="2026-06-29",
+        first="2026-07-06",
+        periods=7,
+        method="optimal matching",
+        balance=(BalanceShown("level", 0.41, 0.04), BalanceShown("region is north", -0.2, 0.0)),
+        note="All standardised mean differences are at most 0.1; the largest is +0.04, of level.",
+        kpis=(FieldKpi(RATE, 0.0812, Interval(0.0403, 0.031, 0.0497), 0.0801, 0.0773, 0.0784, effect),),
+        sentences=("Doing nothing does not give as much.", "The worst unit is Store 017 Harbour."),
+        course=tuple(
+            FieldPoint(f"2026-{month:02d}-{day:02d}", 0.08 if month < 7 else 0.04, 0.08)
+            for month in (5, 6, 7, 8)
+            for day in (1, 8, 15, 22)
+        ),
+        rungs=(RungShown("pilot", 3, 2, 3, 7, 0.0784, 0.0403, effect),),
+        power="Seven weeks can show 3 points.",
+        next_stage=("On stage full nobody is left to be a control.",),
+        promise="Iteration 3 promised 4.1 % and the field gave 4.0 %.",
+        proposal="",
     )
 
 
@@ -365,13 +396,26 @@ def build() -> Evidence:
             100000,
             "drift.html",
         ),
+        field=_field(),
         verdicts=_verdicts(),
         decisions=(
-            DecisionOption("advance", "The model goes to all 300 stores on Monday; 30 of them stay as controls."),
-            DecisionOption("iterate", "Iteration 4 opens with the feedback you approve; the pilot goes on as it is."),
-            DecisionOption("hold", "Nothing changes; the pilot is measured for another 8 weeks."),
+            DecisionOption(
+                "advance",
+                "The model goes to all 300 stores on Monday; 30 of them stay as controls.",
+                signers=("sponsor", "operations"),
+            ),
+            DecisionOption(
+                "iterate",
+                "Iteration 4 opens with the feedback you approve; the pilot goes on as it is.",
+                signers=("business_owner",),
+            ),
+            DecisionOption(
+                "hold", "Nothing changes; the pilot is measured for another 8 weeks.", signers=("business_owner",)
+            ),
             DecisionOption("roll_back", "", available=False, reason="This is the lowest stage."),
-            DecisionOption("stop", "The pilot stores go back to today's rule; the record is closed."),
+            DecisionOption(
+                "stop", "The pilot stores go back to today's rule; the record is closed.", signers=("sponsor",)
+            ),
         ),
         limits=(
             "Five stores are few: the interval is wide, and one unusual store moves it.",

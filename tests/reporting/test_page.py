@@ -23,6 +23,7 @@ SECTIONS = [
     "What changed since the last iteration, and why",
     "Feedback and what it did",
     "The model beside today's rule (min-max)",
+    "Effect against controls",
     "Worst stores and slices",
     "Data quality",
     "Drift",
@@ -223,7 +224,7 @@ def test_every_table_has_column_and_row_headings(page: Page) -> None:
 
 def test_every_chart_has_a_title_and_a_description(page: Page) -> None:
     drawn = [element for element in page.all("svg") if "svg" not in element["around"]]
-    assert len(drawn) == len([e for e in page.all("title") if "svg" in e["around"]]) == len(page.all("desc")) == 3
+    assert len(drawn) == len([e for e in page.all("title") if "svg" in e["around"]]) == len(page.all("desc")) == 4
 
 
 def test_ids_are_unique_and_every_reference_on_the_page_leads_somewhere(page: Page) -> None:
@@ -258,6 +259,7 @@ def test_the_first_iteration_with_nothing_to_show_is_still_a_whole_page(evidence
         backtest=(),
         history=(),
         weekly=(),
+        field=None,
         drift=None,
         verdicts=(),
         decisions=(),
@@ -268,7 +270,8 @@ def test_the_first_iteration_with_nothing_to_show_is_still_a_whole_page(evidence
         evaluation=replace(evidence.evaluation, units=(), slices=()),
     )
     html = html_of(bare)
-    assert len(Page(html).all("h2")) == len(SECTIONS)
+    # Where nobody followed a model, nothing is said of controls.
+    assert len(Page(html).all("h2")) == len(SECTIONS) - 1
     for said in (
         "This is the first iteration.",
         "Nobody has given feedback yet.",

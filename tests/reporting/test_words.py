@@ -108,7 +108,8 @@ def test_no_verdict_falls_between_the_lights() -> None:
     ],
 )
 def test_signers_are_named_by_role(evidence: Evidence, decision: str, names: str) -> None:
-    assert words.signers(evidence.charter, decision) == names
+    option = next(one for one in evidence.decisions if one.decision == decision)
+    assert words.signers(evidence.charter, option) == names
 
 
 def test_the_summary_holds_headline_lights_decisions_and_hash(evidence: Evidence) -> None:

@@ -1,6 +1,7 @@
 """Effects and promotion: real ones go up; luck, regression to the mean and a KPI bought with stock do not."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -8,7 +9,7 @@ import pytest
 from pipeline.errors import DataError
 from pipeline.evaluation.observed import Cube, Observed
 from pipeline.rollout.arms import Arms, Balance
-from pipeline.rollout.effect import Groups, measure
+from pipeline.rollout.effect import Groups, course, measure
 from pipeline.rollout.experiment import measure_stage, pick_arms, plan_power
 from pipeline.rollout.promotion import detectable, entering, judge_field, no_field
 from tests.review.cases import a_charter
@@ -201,3 +202,37 @@ def test_a_stage_says_before_the_release_what_it_can_detect_and_the_next_one_may
     assert not any(item.blocks for item in entering((detectable(strong, "stores", "week"),), CHARTER.stage("chain")))
     (unknown,) = entering((), CHARTER.stage("chain"))
     assert unknown.blocks
+
+
+def test_a_second_model_on_the_same_rung_is_measured_on_its_own_weeks_against_the_span_before_the_first():
+    """Weeks under the first model are neither "before" nor "after": the figure is the one without them in the data."""
+    chain = Chain.drawn(5, 60, after=26)
+    units = chain.names[:5]
+    observed = chain.observed(units, effect=-0.09)
+    arms = pick_arms(CHARTER, PILOT, observed, KPIS, units=units, followers=(), start=START)
+    since = weeks(0, 14)[13]
+    found = measure_stage(CHARTER, observed, KPIS, arms, skip=1, since=since)
+    between = observed.frame["period"].between(START, since, inclusive="left")
+    alone = measure_stage(CHARTER, replace(observed, frame=observed.frame[~between]), KPIS, arms, skip=1)
+    assert (found.periods, found.groups.first) == (12, since)
+    assert [item.effect for item in found.kpis] == [item.effect for item in alone.kpis]
+    assert found.goal.before == alone.goal.before
+    assert found.units == alone.units
+    assert (found.pre_trend, found.placebo) == (alone.pre_trend, alone.placebo)
+    both = measure_stage(CHARTER, observed, KPIS, arms, skip=1)
+    assert (both.periods, both.goal.before) == (25, found.goal.before)
+    assert both.goal.effect != found.goal.effect
+    # Its own weeks count, not those of the model before it.
+    asked = {verdict.gate: verdict for verdict in judge_field(CHARTER, PILOT, arms, found)}["field.periods"]
+    assert asked.figures["periods"] == 13
+
+
+def test_the_course_is_the_ratio_of_sums_of_both_groups_in_each_week():
+    chain = Chain.drawn(6, 30)
+    observed = chain.observed(chain.names[:4], effect=-0.09)
+    groups = Groups(tuple(chain.names[:4]), tuple(chain.names[10:16]), START, 26)
+    told = course(observed, GOAL, groups, observed.periods)
+    assert [point[0] for point in told] == list(observed.periods)
+    for place, units in ((1, groups.treated), (2, groups.controls)):
+        rows = observed.frame[observed.frame["unit"].isin(units)].groupby("period")[["out", "cells"]].sum()
+        assert [point[place] for point in told] == pytest.approx(list(rows["out"] / rows["cells"]))

@@ -149,9 +149,9 @@ def test_promises_stand_beside_what_the_field_gave(file_ledger, tmp_path):
     for week in ("2026-06-01", "2026-06-08"):
         bring(file_ledger, tmp_path, [(unit, week, 1 + place, 20) for place, unit in enumerate(release.units)])
     results = field_results(file_ledger, tmp_path, "shop")
-    gave = realised(results, GOAL, release, ["2026-06-01", "2026-06-08"], 1)
+    gave = realised(results, GOAL, release.units, ["2026-06-01", "2026-06-08"], 1)
     assert gave.value == pytest.approx((1 + 2 + 3 + 4) / 80)
-    assert realised(results, GOAL, release, [], 1) is None
+    assert realised(results, GOAL, release.units, [], 1) is None
     promises = [
         Promise(1, "pilot", Interval(0.05, 0.04, 0.06), None, 0, 0),
         Promise(2, "regional", Interval(0.11, 0.09, 0.13), gave, 2, 4),

@@ -87,15 +87,11 @@ def rehearse(
 
     settings = Settings()
     with tempfile.TemporaryDirectory(prefix="landed-rehearsal-") as folder, Ledger(settings.ledger) as ledger:
+        check = None
+        if data is not None:
+            from pipeline.rollout.serving import serves_today
 
-        def serves_today(copy: Ledger) -> bool:
-            from pipeline.rollout.serving import serve
-
-            # An empty data folder: neither models nor MLflow can be reached from the copy.
-            bare = settings.model_copy(update={"data": Path(folder) / "bare"})
-            return data is not None and serve(copy, bare, project, data).alias == "baseline"
-
-        check = serves_today if data is not None else None
+            check = serves_today(settings, project, data, Path(folder))
         found = throw(ledger, project, Path(folder), actor=by or settings.user, serves_today=check)
     for name, held in found.steps:
         typer.echo(f"  {'✓' if held else '✗'} {name}")

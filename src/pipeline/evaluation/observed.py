@@ -1,7 +1,7 @@
 """What the field shows of each unit in each period, and the sums over units and spans that statistics rest on."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 
 import numpy as np
@@ -17,6 +17,7 @@ UNIT, PERIOD = "unit", "period"
 #: Not taken from the intervals: they import SciPy, which a charter is checked without.
 Floats = NDArray[np.float64]
 
+
 @dataclass(frozen=True)
 class Observed:
     """Measured components of all units, whoever decided.
@@ -27,11 +28,13 @@ class Observed:
             nobody measured in a period is NaN there.
         slices: names of the slice columns.
         volume: the component that tells how large a unit is.
+        delay: periods after a release that no decision of it can reach yet, such as the rest of a lead time.
     """
 
     frame: pd.DataFrame
     slices: tuple[str, ...]
     volume: str
+    delay: int = 0
 
     @property
     def periods(self) -> tuple[str, ...]:
@@ -45,7 +48,7 @@ class Observed:
 
     def before(self, start: str) -> "Observed":
         """Only what lies before a period: whoever picks units may see no more."""
-        return Observed(self.frame[self.frame[PERIOD] < start], self.slices, self.volume)
+        return replace(self, frame=self.frame[self.frame[PERIOD] < start])
 
     def tags(self) -> tuple[str, ...]:
         """The slices that are one value per unit, such as its region."""

@@ -83,6 +83,7 @@ reviews = Table(
     _text("opened_at"),
     _text("due_at"),
     _text("allowed"),
+    _text("signers"),
     _text("blocking"),
     _text("state"),
     _text("decision", null=True),

@@ -109,7 +109,7 @@ def _asked(reader: Reader, condition: Any) -> tuple[Asked, ...]:
 def _of(reader: Reader, row: Mapping[str, Any]) -> Asked:
     charter = json.loads(row["charter"])
     answered = {one["role"] for one in reader.rows(select(signoffs.c.role).where(signoffs.c.review == row["id"]))}
-    required = {role for roles in charter["sign"].values() for role in roles}
+    required = {role for roles in json.loads(row["signers"]).values() for role in roles}
     able = [one for one in charter["people"] if one["role"] in required and one["id"] != row["requested_by"]]
     return Asked(
         review=row["id"],

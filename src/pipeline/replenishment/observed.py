@@ -48,4 +48,6 @@ def observed(panel: Panel) -> Observed:
         known = panel.series.drop_duplicates("store").set_index("store")
         for name in tags:
             frame[name] = frame[UNIT].map(known[name])
-    return Observed(frame[frame["weeks"] > 0].reset_index(drop=True), ("department", *tags), "sold")
+    # An order placed at the end of a week arrives ``lead_time - 1`` weeks into the following ones.
+    told = frame[frame["weeks"] > 0].reset_index(drop=True)
+    return Observed(told, ("department", *tags), "sold", panel.lead_time - 1)

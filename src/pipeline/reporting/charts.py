@@ -66,12 +66,12 @@ def kpi_chart(
         _limit_line(axes.axhline, target)
         named = [speaks.show(say("Iteration {number}", number=p.iteration)) for p in shown]
         axes.set_xticks(
-            range(len(shown)), [f"{name}\n{_clip(p.stage, 14)}" for name, p in zip(named, shown, strict=True)]
+            range(len(shown)), [f"{name}\n{clip(p.stage, 14)}" for name, p in zip(named, shown, strict=True)]
         )
         if small:
-            axes.set_xticklabels([f"{p.iteration}\n{_clip(p.stage, 14)}" for p in shown], fontsize=8)
+            axes.set_xticklabels([f"{p.iteration}\n{clip(p.stage, 14)}" for p in shown], fontsize=8)
         axes.set_xlim(-0.6, len(shown) - 0.4 if len(shown) > 1 else 0.6)
-        _value_axis(axes, unit, "y", speaks)
+        value_axis(axes, unit, "y", speaks)
         _legend(axes, baseline, say("target {target}", target=bare(target, unit)), speaks)
 
     points = [
@@ -84,7 +84,7 @@ def kpi_chart(
     ]  # fmt: skip
     words = say("Target {target}. {points}.", target=show(target, unit), points=joined(points, "; "))
     heading = say("{kpi} by iteration", kpi=term(title))
-    return _svg("kpi", speaks.show(heading), speaks.show(words), (5.2, 3.1), draw, speaks)
+    return drawn_svg("kpi", speaks.show(heading), speaks.show(words), (5.2, 3.1), draw, speaks)
 
 
 def units_chart(
@@ -98,9 +98,9 @@ def units_chart(
             axes.barh(place - 0.2, row.arm, 0.38, color=MODEL, zorder=2)
             axes.barh(place + 0.2, row.baseline, 0.38, zorder=2, **_HATCHED)
         _limit_line(axes.axvline, limit)
-        axes.set_yticks(range(len(shown)), [_clip(row.value, 20) for row in shown])
+        axes.set_yticks(range(len(shown)), [clip(row.value, 20) for row in shown])
         axes.set_ylim(len(shown) - 0.4, -0.6)
-        _value_axis(axes, unit, "x", speaks)
+        value_axis(axes, unit, "x", speaks)
         _legend(axes, baseline, say("limit {limit}", limit=bare(limit, unit)), speaks)
 
     rows = [
@@ -113,7 +113,7 @@ def units_chart(
     words = say("{units}. Limit {limit}.", units=joined(rows, "; "), limit=show(limit, unit))
     heading = say("The {number} worst {units}", number=len(shown), units=term(word))
     height = 0.9 + 0.34 * max(len(shown), 2)
-    return _svg("units", speaks.show(heading), speaks.show(words), (5.2, height), draw, speaks)
+    return drawn_svg("units", speaks.show(heading), speaks.show(words), (5.2, height), draw, speaks)
 
 
 def weekly_chart(
@@ -123,14 +123,14 @@ def weekly_chart(
 
     def draw(axes: Axes) -> None:
         places = range(len(weekly))
-        name = _clip(speaks.show(baseline), 40)
+        name = clip(speaks.show(baseline), 40)
         axes.plot(places, [p.baseline for p in weekly], color=MUTED, linestyle="--", linewidth=1.6, label=name)
         axes.plot(places, [p.model for p in weekly], color=MODEL, linewidth=2.2, label=speaks.show(_MODEL_WORD))
         step = max(1, math.ceil(len(weekly) / 5))
         axes.set_xticks(list(places)[::step], [p.period for p in weekly][::step], fontsize=8)
         axes.set_ylim(bottom=min(0.0, axes.get_ylim()[0]))
-        _value_axis(axes, unit, "y", speaks)
-        axes.legend(**_LEGEND)
+        value_axis(axes, unit, "y", speaks)
+        axes.legend(**LEGEND)
 
     first, last = weekly[0], weekly[-1]
     words = say(
@@ -141,11 +141,11 @@ def weekly_chart(
         last_baseline=show(last.baseline, unit), last_model=show(last.model, unit),
     )  # fmt: skip
     heading = say("{kpi} by week", kpi=term(title)) if period == "week" else say("{kpi} by day", kpi=term(title))
-    return _svg("weekly", speaks.show(heading), speaks.show(words), (5.2, 2.6), draw, speaks)
+    return drawn_svg("weekly", speaks.show(heading), speaks.show(words), (5.2, 2.6), draw, speaks)
 
 
 _MODEL_WORD = say("model")
-_LEGEND: dict[str, Any] = {
+LEGEND: dict[str, Any] = {
     "loc": "lower left",
     "bbox_to_anchor": (0, 1.0),
     "ncols": 3,
@@ -168,7 +168,7 @@ def _limit_line(line: Callable[..., Any], value: float) -> None:
 def _legend(axes: Axes, baseline: str, limit: str, speaks: Translator) -> None:
     handles = [Patch(**_HATCHED), Patch(facecolor=MODEL), Line2D([], [], **_DASHED)]
     names = [speaks.show(name) for name in (baseline, _MODEL_WORD, limit)]
-    axes.legend(handles, [_clip(name, 26) for name in names], **_LEGEND)
+    axes.legend(handles, [clip(name, 26) for name in names], **LEGEND)
 
 
 def _bar(
@@ -197,13 +197,14 @@ def _ends(interval: Interval) -> tuple[float, float]:
     return interval.value, interval.value
 
 
-def _value_axis(axes: Axes, unit: str, which: Literal["x", "y"], speaks: Translator) -> None:
+def value_axis(axes: Axes, unit: str, which: Literal["x", "y"], speaks: Translator) -> None:
+    """Ticks as the pack writes its figures, on a quiet grid."""
     axis = axes.yaxis if which == "y" else axes.xaxis
     axis.set_major_locator(MaxNLocator(5))
     axis.set_major_formatter(FuncFormatter(lambda value, _: speaks.show(bare(value, unit))))
     axis.set_tick_params(length=0)
     if unit not in UNITLESS:
-        axis.set_label_text(_clip(speaks.show(term(unit)), 30), fontsize=9)
+        axis.set_label_text(clip(speaks.show(term(unit)), 30), fontsize=9)
     axes.grid(axis=which, color="#d9dee3", linewidth=0.8, zorder=0)
     axes.set_axisbelow(True)
     for side in ("top", "right", "left" if which == "y" else "bottom"):
@@ -212,11 +213,12 @@ def _value_axis(axes: Axes, unit: str, which: Literal["x", "y"], speaks: Transla
         axes.margins(y=0.14)
 
 
-def _clip(text: str, limit: int) -> str:
+def clip(text: str, limit: int) -> str:
+    """The text, cut to a length."""
     return text if len(text) <= limit else text[: limit - 1] + "…"
 
 
-def _svg(
+def drawn_svg(
     name: str,
     title: str,
     description: str,

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Literal
 
-from pipeline.charter import Charter, DecisionName, Stage
+from pipeline.charter import Charter, DecisionName, Role, Stage
 from pipeline.datasets.dataset import Assessment
-from pipeline.evaluation.outcomes import Effect, Evaluation, Interval, KpiResult
+from pipeline.evaluation.outcomes import Effect, Evaluation, Interval, KpiDefinition, KpiResult
 from pipeline.verdicts import Verdict
 
 ArmKind = Literal["baseline", "challenger", "champion", "variant"]
@@ -207,12 +207,14 @@ class DecisionOption:
         consequence: one sentence: what happens next.
         available: whether the rules allow it.
         reason: why not, when it is not.
+        signers: the roles that must sign it.
     """
 
     decision: DecisionName
     consequence: str
     available: bool = True
     reason: str = ""
+    signers: tuple[Role, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -221,6 +223,91 @@ class Link:
 
     title: str
     target: str
+
+
+@dataclass(frozen=True)
+class FieldKpi:
+    """One KPI of the treated units before and after, beside the controls; ``effect`` is ``after - expected``."""
+
+    kpi: KpiDefinition
+    before: float
+    after: Interval
+    controls_before: float
+    controls_after: float
+    expected: float
+    effect: Interval
+
+
+@dataclass(frozen=True)
+class BalanceShown:
+    """Standardised mean difference of one covariate: against all other units, and against the controls."""
+
+    covariate: str
+    before: float
+    after: float
+
+
+@dataclass(frozen=True)
+class FieldPoint:
+    """The charter's KPI in one period, the treated units beside the controls."""
+
+    period: str
+    treated: float
+    controls: float
+
+
+@dataclass(frozen=True)
+class RungShown:
+    """The effect that was measured on one stage."""
+
+    stage: str
+    iteration: int
+    treated: int
+    controls: int
+    periods: int
+    expected: float
+    after: float
+    effect: Interval
+
+
+@dataclass(frozen=True)
+class FieldShown:
+    """The effect against controls.
+
+    Attributes:
+        treated, controls: units of both arms; empty where the stage keeps no controls.
+        start: first period of the release.
+        first: first period under the model that was measured.
+        periods: field periods that were measured; 0 where none could be.
+        method: how the controls were picked.
+        balance: per covariate.
+        note: what to know about the balance.
+        kpis: the charter's KPI first; empty where nothing could be measured.
+        sentences: doubts, worst slice and worst unit, in sentences.
+        course: the charter's KPI of both arms per period.
+        rungs: effects stage by stage.
+        power: what this stage could detect.
+        next_stage: what the rung above would compare and detect, in sentences.
+        promise: what was promised of the model, and what the field gave.
+        proposal: a standing proposal to roll back, with its reasons; empty for none.
+    """
+
+    treated: tuple[str, ...] = ()
+    controls: tuple[str, ...] = ()
+    start: str = ""
+    first: str = ""
+    periods: int = 0
+    method: str = ""
+    balance: tuple[BalanceShown, ...] = ()
+    note: str = ""
+    kpis: tuple[FieldKpi, ...] = ()
+    sentences: tuple[str, ...] = ()
+    course: tuple[FieldPoint, ...] = ()
+    rungs: tuple[RungShown, ...] = ()
+    power: str = ""
+    next_stage: tuple[str, ...] = ()
+    promise: str = ""
+    proposal: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -243,6 +330,7 @@ class Evidence:
         history: the charter's KPI per iteration so far, this one last.
         weekly: the charter's KPI per period, for the chart.
         drift: None when there was nothing to compare with.
+        field: the effect against controls; None where nobody followed a model.
         verdicts: all of them.
         decisions: which decisions are open, and what each will do.
         limits: sentences on what this evidence cannot tell.
@@ -271,6 +359,7 @@ class Evidence:
     history: tuple[HistoryPoint, ...] = ()
     weekly: tuple[WeeklyPoint, ...] = ()
     drift: DriftSummary | None = None
+    field: FieldShown | None = None
     verdicts: tuple[Verdict, ...] = ()
     decisions: tuple[DecisionOption, ...] = ()
     limits: tuple[str, ...] = ()

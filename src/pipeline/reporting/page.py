@@ -21,6 +21,7 @@ from pipeline.language import NAMES, Translator, say, term, translator
 from pipeline.language.pages import install
 from pipeline.reporting import charts, words
 from pipeline.reporting.evidence import Evidence
+from pipeline.reporting.fieldchart import field_chart
 from pipeline.reporting.manifest import plain
 
 #: Rows of the worst units, and of the worst values of each slice column, that the page lists.
@@ -102,6 +103,8 @@ def drawings(evidence: Evidence, language: str = "en") -> dict[str, Markup]:
     if len(evidence.weekly) > 1:
         period = evidence.charter.data.period
         drawn["weekly"] = charts.weekly_chart(evidence.weekly, title, unit, period, baseline, speaks)
+    if evidence.field is not None and len(evidence.field.course) > 1:
+        drawn["field"] = field_chart(evidence.field, title, unit, evidence.charter.data.period, speaks)
     return {name: Markup(svg) for name, svg in drawn.items()}  # noqa: S704
 
 

@@ -13,7 +13,7 @@ from pipeline.evaluation.criteria import meets, worse_bound
 from pipeline.evaluation.figures import contrast, show, show_interval
 from pipeline.evaluation.outcomes import Direction, Interval, KpiResult
 from pipeline.language.message import Message, Value, joined, say, term
-from pipeline.reporting.evidence import Evidence
+from pipeline.reporting.evidence import DecisionOption, Evidence
 from pipeline.reporting.manifest import manifest, report_digest
 from pipeline.verdicts import Verdict
 
@@ -27,13 +27,16 @@ WORDS: dict[State, str] = {
     "none": say("not checked"),
 }
 
+FIELD = say("Against controls")
+
 #: First word of a gate's name to the light it belongs to, in the order the lights stand.
 LIGHTS: tuple[tuple[str, frozenset[str]], ...] = (
     (say("Goal"), frozenset({"kpi", "goal", "slice", "unit", "worst"})),
+    (FIELD, frozenset({"field"})),
     (say("Guardrails"), frozenset({"guardrail", "guardrails"})),
     (say("Data"), frozenset({"data", "drift", "assessment"})),
     (say("Controls"), frozenset({"control", "controls", "compliance"})),
-    (say("Budget"), frozenset({"budget", "deadline", "progress"})),
+    (say("Budget"), frozenset({"budget", "deadline", "progress", "resources"})),
 )
 
 #: Units that stand with the figure or not at all; any other is named once, in a heading or on an axis.
@@ -123,9 +126,9 @@ def family(verdict: Verdict) -> str:
 
 
 def lights(verdicts: Sequence[Verdict]) -> tuple[Light, ...]:
-    """One light per group of gates, the worst verdict of each setting it; "other checks" only where there are any."""
+    """One light per group of gates, the worst verdict of each setting it; field and others only where there are any."""
     groups = {name: [v for v in verdicts if family(v) == name] for name in (*(name for name, _ in LIGHTS), OTHERS)}
-    return tuple(_light(name, group) for name, group in groups.items() if group or name != OTHERS)
+    return tuple(_light(name, group) for name, group in groups.items() if group or name not in {FIELD, OTHERS})
 
 
 def _light(name: str, verdicts: Sequence[Verdict]) -> Light:
@@ -225,9 +228,9 @@ def name_of(charter: Charter, identity: str) -> str:
     return person.name if person else identity
 
 
-def signers(charter: Charter, decision: DecisionName) -> str:
+def signers(charter: Charter, option: DecisionOption) -> str:
     """Who must sign a decision: roles with the people who hold them."""
-    signed = [_signer(charter, role) for role in charter.sign.get(decision, ())]
+    signed = [_signer(charter, role) for role in option.signers]
     if not signed:
         return say("nobody may take this decision under the charter")
     together = signed[0]
@@ -253,7 +256,7 @@ def summary_lines(evidence: Evidence) -> list[str]:
     lines += [f"  {light.symbol} {reason}" for light in lights(evidence.verdicts) for reason in light.reasons]
     for option in evidence.decisions:
         next_step = option.consequence if option.available else f"not open: {option.reason}"
-        lines.append(f"{option.decision}: {next_step} Signs: {signers(evidence.charter, option.decision)}.")
+        lines.append(f"{option.decision}: {next_step} Signs: {signers(evidence.charter, option)}.")
     if evidence.recorded_case:
         lines.append("Decisions in this case are recorded, not made by people.")
     lines.append(f"Report {report_digest(manifest(evidence))}")

@@ -167,7 +167,7 @@ def _objection(
     unbacked = unbacked_by_events(tx, request, record, answers, items)
     if unbacked is not None:
         return unbacked
-    taken = outcome(charter_of(record), answers, request.requested_by)
+    taken = outcome(charter_of(record), answers, request.requested_by, request.signers)
     if taken is None or taken != request.decision:
         return f"the sign-offs make {taken or 'no decision'}, not {request.decision}"
     if taken != "hold" and not request.on_offer(taken):

@@ -64,8 +64,9 @@ def _events(reader: Reader, kind: str, subject: str) -> list[Event]:
 
 def _requested(request: ReviewRequest, event: Event) -> bool:
     blocking = [{"gate": one.gate, "title": one.title, "reason": one.reason} for one in request.blocking]
-    stands = (request.requested_by, request.report_digest, list(request.allowed), blocking)
-    return stands == (event.actor, *(event.body.get(name) for name in ("report", "allowed", "blocking")))
+    signers = {name: list(roles) for name, roles in request.signers.items()}
+    stands = (request.requested_by, request.report_digest, list(request.allowed), signers, blocking)
+    return stands == (event.actor, *(event.body.get(name) for name in ("report", "allowed", "signers", "blocking")))
 
 
 def _signed(request: ReviewRequest, answer: SignOff, event: Event) -> bool:

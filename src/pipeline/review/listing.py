@@ -58,7 +58,7 @@ def show_review(reader: Reader, review_id: str) -> ReviewView:
         raise Refused("No such review", [finding])
     charter = charter_of(iteration_of(reader, request))
     answers = signoffs_of(reader, review_id)
-    waiting = asked(charter, request.requested_by) - {answer.role for answer in answers}
+    waiting = asked(charter, request.requested_by, request.signers) - {answer.role for answer in answers}
     is_open = request.state == "open"
     signed = {(answer.role, answer.decision) for answer in answers}
     return ReviewView(
@@ -71,10 +71,10 @@ def show_review(reader: Reader, review_id: str) -> ReviewView:
             if is_open and person.role in waiting and person.id != request.requested_by
         ),
         needed={
-            decision: tuple(role for role in charter.sign.get(decision, ()) if (role, decision) not in signed)
+            decision: tuple(role for role in request.signers[decision] if (role, decision) not in signed)
             for decision in request.allowed
             if request.on_offer(decision)
         },
-        out_of_reach=out_of_reach(charter, request.requested_by),
+        out_of_reach=out_of_reach(charter, request.requested_by, request.signers),
         items=items_of(reader, request.project, review_id),
     )

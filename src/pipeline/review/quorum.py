@@ -6,10 +6,13 @@ and nothing has its quorum, the outcome is ``hold``: the default is never approv
 person of the charter, never of anybody who started the run, and is one person: one answer, in one role.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from pipeline.charter import Charter, DecisionName, Role
+
+#: The roles that must sign each decision on offer; a review keeps its own, as a stage or a limit may ask for others.
+Signers = Mapping[DecisionName, tuple[Role, ...]]
 
 
 @dataclass(frozen=True)
@@ -49,25 +52,34 @@ class SignOff:
         return f"{self.person} for {self.on_behalf_of}" if self.on_behalf_of else self.person
 
 
-def asked(charter: Charter, started_by: str) -> frozenset[Role]:
-    """The roles that may answer: required for some decision, and held by somebody who did not start the run."""
-    required = {role for roles in charter.sign.values() for role in roles}
+def asked(charter: Charter, started_by: str, signers: Signers | None = None) -> frozenset[Role]:
+    """The roles that may answer: required for some decision, and held by somebody who did not start the run.
+
+    Args:
+        charter: the people, and who signs what where nothing else is said.
+        started_by: who started the run.
+        signers: the review's own.
+    """
+    required = {role for roles in (charter.sign if signers is None else signers).values() for role in roles}
     held = {person.role for person in charter.people if person.id != started_by}
     return frozenset(required & held)
 
 
-def out_of_reach(charter: Charter, started_by: str) -> dict[DecisionName, tuple[Role, ...]]:
+def out_of_reach(
+    charter: Charter, started_by: str, signers: Signers | None = None
+) -> dict[DecisionName, tuple[Role, ...]]:
     """Decisions nobody can take on this run, with the roles that no one but its starter (or no one at all) holds."""
-    roles = asked(charter, started_by)
-    missing = {
-        decision: tuple(role for role in needed if role not in roles) for decision, needed in charter.sign.items()
-    }
+    roles = asked(charter, started_by, signers)
+    required = charter.sign if signers is None else signers
+    missing = {decision: tuple(role for role in needed if role not in roles) for decision, needed in required.items()}
     return {decision: needed for decision, needed in missing.items() if needed}
 
 
-def counted(charter: Charter, signoffs: Iterable[SignOff], started_by: str) -> tuple[SignOff, ...]:
+def counted(
+    charter: Charter, signoffs: Iterable[SignOff], started_by: str, signers: Signers | None = None
+) -> tuple[SignOff, ...]:
     """The sign-offs that count, in order: by or for a person of the charter, in their role, once a person and role."""
-    roles = asked(charter, started_by)
+    roles = asked(charter, started_by, signers)
     persons: set[str] = set()
     answered: set[Role] = set()
     kept: list[SignOff] = []
@@ -81,7 +93,9 @@ def counted(charter: Charter, signoffs: Iterable[SignOff], started_by: str) -> t
     return tuple(kept)
 
 
-def outcome(charter: Charter, signoffs: Iterable[SignOff], started_by: str = "") -> DecisionName | None:
+def outcome(
+    charter: Charter, signoffs: Iterable[SignOff], started_by: str = "", signers: Signers | None = None
+) -> DecisionName | None:
     """The decision the sign-offs make, or None while the review is open.
 
     A further sign-off never undoes a decision: the first quorum that was complete counts.
@@ -90,13 +104,15 @@ def outcome(charter: Charter, signoffs: Iterable[SignOff], started_by: str = "")
         charter: says which roles must sign which decision.
         signoffs: in the order they were given.
         started_by: who started the run; this person's answer does not count.
+        signers: the review's own, where it has them.
     """
+    required = charter.sign if signers is None else signers
     signed: dict[DecisionName, set[Role]] = {}
     answered: set[Role] = set()
-    for signoff in counted(charter, signoffs, started_by):
+    for signoff in counted(charter, signoffs, started_by, signers):
         answered.add(signoff.role)
         signed.setdefault(signoff.decision, set()).add(signoff.role)
-        needed = charter.sign.get(signoff.decision, ())
+        needed = required.get(signoff.decision, ())
         if needed and signed[signoff.decision] >= set(needed):
             return signoff.decision
-    return "hold" if answered and answered >= asked(charter, started_by) else None
+    return "hold" if answered and answered >= asked(charter, started_by, signers) else None

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from sqlalchemy import select
 
-from pipeline.charter import DECISIONS, Charter, DecisionName
+from pipeline.charter import DECISIONS, Charter, DecisionName, Role
 from pipeline.charter.reading import charter_from_canonical
 from pipeline.errors import Finding, LedgerError, Refused
 from pipeline.ledger import IterationRecord, Reader, Transaction, get_iteration, transition
@@ -39,6 +39,7 @@ class ReviewRequest:
         requested_by: who started the run; this person does not sign.
         opened_at, due_at: UTC, ISO 8601.
         allowed: the decisions on offer.
+        signers: the roles that must sign each of them.
         blocking: failed blocking verdicts; while there are any, *advance* is refused.
         state: ``open``, ``decided``, ``applied``, or ``stale`` when a newer report took its place.
         decision, decided_at: once decided.
@@ -54,6 +55,7 @@ class ReviewRequest:
     opened_at: str
     due_at: str
     allowed: tuple[DecisionName, ...]
+    signers: Mapping[DecisionName, tuple[Role, ...]]
     blocking: tuple[Blocking, ...]
     state: ReviewState
     decision: DecisionName | None
@@ -71,6 +73,7 @@ def request_review(
     *,
     verdicts: Sequence[Verdict],
     allowed: Sequence[DecisionName] | None = None,
+    signers: Mapping[DecisionName, tuple[Role, ...]] | None = None,
     answer_within_days: int = 5,
 ) -> ReviewRequest:
     """Ask for a decision on an iteration's report and move the iteration to ``awaiting_review``.
@@ -83,6 +86,7 @@ def request_review(
         record: the iteration, with its report recorded.
         verdicts: all verdicts of the report.
         allowed: the decisions on offer; those the charter names signers for if None.
+        signers: the roles that must sign each; those the charter asks for on this stage if None.
         answer_within_days: when the answers are due.
 
     Raises:
@@ -102,7 +106,8 @@ def request_review(
             _await(tx, current, request)
             return request
     charter = charter_of(current)
-    offered = charter.sign if allowed is None else allowed
+    offered = tuple(name for name in DECISIONS if name in (charter.sign if allowed is None else allowed))
+    asked = {name: charter.signers(name, current.stage) for name in offered} if signers is None else signers
     now = tx.now()
     request = ReviewRequest(
         id=_free_id(tx, current, len(earlier) + 1),
@@ -113,7 +118,8 @@ def request_review(
         requested_by=current.started_by,
         opened_at=now.isoformat(timespec="microseconds"),
         due_at=(now + timedelta(days=answer_within_days)).isoformat(timespec="microseconds"),
-        allowed=tuple(name for name in DECISIONS if name in offered),
+        allowed=offered,
+        signers={name: tuple(asked[name]) for name in offered},
         blocking=tuple(Blocking(v.gate, v.title, v.reason) for v in verdicts if v.blocks),
         state="open",
         decision=None,
@@ -204,6 +210,7 @@ def _store(tx: Transaction, request: ReviewRequest) -> None:
         **asdict(request),
         "number": request.iteration,
         "allowed": canonical(list(request.allowed)),
+        "signers": canonical(_told(request)),
         "blocking": canonical(blocking),
     }
     del values["iteration"]
@@ -214,13 +221,19 @@ def _store(tx: Transaction, request: ReviewRequest) -> None:
         "report": request.report_digest,
         "due": request.due_at,
         "allowed": list(request.allowed),
+        "signers": _told(request),
         "blocking": blocking,
     }
     tx.append("review.requested", request.project, request.id, request.requested_by, "", body)
 
 
+def _told(request: ReviewRequest) -> dict[str, list[Role]]:
+    return {name: list(roles) for name, roles in request.signers.items()}
+
+
 def _request(row: Mapping[str, Any]) -> ReviewRequest:
     fields = {name: row[name] for name in ReviewRequest.__dataclass_fields__ if name != "iteration"}
     fields["allowed"] = tuple(json.loads(row["allowed"]))
+    fields["signers"] = {name: tuple(roles) for name, roles in json.loads(row["signers"]).items()}
     fields["blocking"] = tuple(Blocking(**verdict) for verdict in json.loads(row["blocking"]))
     return ReviewRequest(iteration=row["number"], **fields)

@@ -117,7 +117,7 @@ def _delegation(attempt: Attempt, role: Role) -> Finding | None:
 
 def _person(attempt: Attempt, role: Role) -> Finding | None:
     """Four eyes, and one answer a person and a role."""
-    if not any(role in needed for needed in attempt.charter.sign.values()):
+    if not any(role in needed for needed in attempt.request.signers.values()):
         remedy = "have somebody sign whose role the charter asks for; see `landed review show`"
         return Finding(attempt.person, f"the role {role} is asked for no decision", remedy)
     if attempt.request.requested_by in {attempt.person, attempt.on_behalf_of}:

@@ -172,11 +172,11 @@ def _accept(tx: Transaction, attempt: Attempt, answer: Answer) -> SignOutcome:
             tx, item, project=request.project, review=request.id, signed_by=attempt.person, event=event.seq, place=place
         )
     everybody = (*attempt.earlier, signoff)
-    taken = outcome(attempt.charter, everybody, request.requested_by)
+    taken = outcome(attempt.charter, everybody, request.requested_by, request.signers)
     if taken is not None:
         _decide(tx, request, taken, everybody)
     answered = {other.role for other in everybody}
-    waiting = () if taken else tuple(sorted(asked(attempt.charter, request.requested_by) - answered))
+    waiting = () if taken else tuple(sorted(asked(attempt.charter, request.requested_by, request.signers) - answered))
     return SignOutcome(find_review(tx, request.id) or request, signoff, taken, waiting)
 
 

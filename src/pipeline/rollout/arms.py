@@ -5,7 +5,7 @@ answered from the record, another one is refused, and a release whose stage asks
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -114,7 +114,7 @@ def record_arms(tx: Transaction, arms: Arms, *, actor: str, role: str = "") -> A
 def arms_of(reader: Reader, project: str, stage: str) -> Arms | None:
     """The arms of a stage on record, or None."""
     rows = reader.rows(select(table.c.content).where(table.c.project == project, table.c.stage == stage))
-    return _arms(json.loads(rows[0]["content"])) if rows else None
+    return arms_from(json.loads(rows[0]["content"])) if rows else None
 
 
 def require_arms(tx: Transaction, project: str, stage: str, charter_digest: str, units: Sequence[str]) -> None:
@@ -154,7 +154,8 @@ def _stage(reader: Reader, project: str, stage: str, charter_digest: str) -> Sta
     return next((rung for rung in charter.stages if rung.name == stage), None)
 
 
-def _arms(content: dict[str, Any]) -> Arms:
+def arms_from(content: Mapping[str, Any]) -> Arms:
+    """The arms that plain JSON values hold, such as an iteration's result before its release."""
     lists = ("units", "treated", "controls", "unmeasured")
     balance = tuple(Balance(**item) for item in content["balance"])
     return Arms(**{**content, **{name: tuple(content[name]) for name in lists}, "balance": balance})

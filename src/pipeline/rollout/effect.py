@@ -28,7 +28,9 @@ class Groups:
         start: first period under the model.
         before: periods before it that are looked at.
         after: field periods that are looked at; None for all there are.
-        skip: periods after the start that no decision of the model could reach yet.
+        skip: periods after ``since`` that no decision of the model could reach yet.
+        since: first period under the very model that is measured, where the treated followed another one from
+            ``start`` on; empty where they did not. What lies between belongs to neither side.
     """
 
     treated: tuple[str, ...]
@@ -37,6 +39,12 @@ class Groups:
     before: int
     after: int | None = None
     skip: int = 0
+    since: str = ""
+
+    @property
+    def first(self) -> str:
+        """The first period under the model that is measured."""
+        return max(self.start, self.since)
 
 
 @dataclass(frozen=True)
@@ -131,7 +139,7 @@ def measure(
         DataError: the goal's components are missing, a unit has no figures, or there is nothing after the start.
     """
     before = span_before(observed.periods, groups.start, groups.before)
-    after = span_from(observed.periods, groups.start, groups.after)[groups.skip :]
+    after = span_from(observed.periods, groups.first, groups.after)[groups.skip :]
     frame, main = observed.frame, definitions[goal]
     cube = Cube(frame, [name for kpi in definitions.values() for name in (kpi.numerator, kpi.denominator)])
     _require(cube, main, groups, after)
@@ -143,7 +151,7 @@ def measure(
     slices = [
         _slice_effect(Cube(frame[frame[name] == value], parts), main, name, str(value), groups, before, after, seed)
         for name in observed.slices
-        for value in sorted(frame.loc[frame[UNIT].isin(groups.treated), name].unique())
+        for value in sorted(frame.loc[frame[UNIT].isin(groups.treated), name].dropna().unique())
     ]
     measured = [item for item in slices if np.isfinite(item.after.value)]
     return FieldEffect(
@@ -158,6 +166,16 @@ def measure(
             seed=seed,
         ),
     )  # fmt: skip
+
+
+def course(
+    observed: Observed, kpi: KpiDefinition, groups: Groups, periods: Sequence[str]
+) -> tuple[tuple[str, float, float], ...]:
+    """The KPI of the treated and of the controls in each period, for the chart: period, treated, controls."""
+    cube = Cube(observed.frame, (kpi.numerator, kpi.denominator))
+    spans = [[period] for period in periods]
+    ours, theirs = (ratios(cube.sums_by(kpi, units, spans).sum(axis=0)) for units in (groups.treated, groups.controls))
+    return tuple((period, float(one), float(other)) for period, one, other in zip(periods, ours, theirs, strict=True))
 
 
 def _kpi_effect(
@@ -235,7 +253,7 @@ def _pooled(parts: Floats) -> float:
 def _require(cube: Cube, kpi: KpiDefinition, groups: Groups, after: Sequence[str]) -> None:
     findings = []
     if not after:
-        found = f"nothing was measured from {groups.start} on"
+        found = f"nothing was measured from {groups.first} on"
         findings.append(Finding("field periods", found, "deliver the field's figures: `landed outcomes add`"))
     silent = [
         unit
@@ -247,7 +265,7 @@ def _require(cube: Cube, kpi: KpiDefinition, groups: Groups, after: Sequence[str
         if not row[1] > 0
     ]
     if after and silent:
-        found = f"{len(silent)} units have no {kpi.name} after {groups.start}, such as {silent[0]}"
+        found = f"{len(silent)} units have no {kpi.name} after {groups.first}, such as {silent[0]}"
         findings.append(Finding("field periods", found, "deliver their figures too: who drops out bends the effect"))
     if not groups.treated or not groups.controls:
         findings.append(Finding("arms", "no treated units or no controls", "pick them before the release"))

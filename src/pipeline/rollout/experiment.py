@@ -91,9 +91,18 @@ def plan_power(
 
 
 def measure_stage(
-    charter: Charter, observed: Observed, definitions: Mapping[str, KpiDefinition], arms: Arms, *, skip: int = 0
+    charter: Charter,
+    observed: Observed,
+    definitions: Mapping[str, KpiDefinition],
+    arms: Arms,
+    *,
+    skip: int = 0,
+    since: str = "",
 ) -> FieldEffect:
     """What the model changed on the arms of a stage, in all periods since the release.
+
+    Where the treated follow a newer model from ``since`` on, only its own periods are held against the span before the
+    *first* start: whatever came between was under a model too, and is no "before".
 
     Args:
         charter: its KPI and seed.
@@ -101,11 +110,12 @@ def measure_stage(
         definitions: the problem's KPIs.
         arms: who is compared, as the ledger holds it.
         skip: field periods that no decision can reach yet.
+        since: first period under the model that is measured; empty for the release's.
 
     Raises:
         DataError: there is nothing to measure, or a unit's figures are missing.
     """
-    groups = Groups(arms.treated, arms.controls, arms.start, arms.before, skip=skip)
+    groups = Groups(arms.treated, arms.controls, arms.start, arms.before, skip=skip, since=since)
     return measure(observed, definitions, arms.kpi, groups, charter.seed)
 
 

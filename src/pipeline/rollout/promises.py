@@ -93,23 +93,22 @@ class Calibration:
 
 
 def realised(
-    results: pd.DataFrame, kpi: KpiDefinition, release: Release, periods: Sequence[str], seed: int
+    results: pd.DataFrame, kpi: KpiDefinition, units: Sequence[str], periods: Sequence[str], seed: int
 ) -> Interval | None:
-    """The KPI of the units that follow a release, over complete periods from its start on; None without any.
+    """The KPI of the units that follow a model, over the periods its decisions could change; None without any.
 
     Args:
         results: rows with ``unit``, ``period`` and the KPI's components.
         kpi: the KPI.
-        release: its units and start.
-        periods: the complete periods.
+        units: those that follow it.
+        periods: the complete periods from its first one on.
         seed: of the bootstrap over units.
     """
-    span = [period for period in periods if period >= release.start]
-    rows = results[results[PERIOD].isin(span)]
+    rows = results[results[PERIOD].isin(periods)]
     if rows.empty:
         return None
     cube = Cube(rows, (kpi.numerator, kpi.denominator))
-    return alone(realised_level(cube.sums(kpi, release.units, span), seed))
+    return alone(realised_level(cube.sums(kpi, units, periods), seed))
 
 
 def calibration(kpi: KpiDefinition, promises: Sequence[Promise]) -> Calibration:

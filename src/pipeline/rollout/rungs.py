@@ -35,7 +35,7 @@ class RungEffect:
         after: the realised KPI of the treated units.
         expected: what it would have been without the model.
         effect: the difference, with its interval.
-        start: first period of the release.
+        start: first period under the model that was measured.
     """
 
     stage: str
@@ -53,7 +53,7 @@ class RungEffect:
         """The goal's figures of a measured stage."""
         groups, goal = found.groups, found.goal
         sizes = (len(groups.treated), len(groups.controls), found.periods)
-        return cls(stage, number, *sizes, goal.after.value, goal.expected, goal.effect, groups.start)
+        return cls(stage, number, *sizes, goal.after.value, goal.expected, goal.effect, groups.first)
 
 
 def record_effect(tx: Transaction, project: str, rung: RungEffect, *, actor: str, role: str = "") -> None:

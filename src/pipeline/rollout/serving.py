@@ -6,7 +6,7 @@ A stopped project, and one whose releases were all taken back, is served today's
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -72,6 +72,19 @@ def serve(ledger: Ledger, settings: Settings, project: str, location: Path, alia
     units = now.release.units if chosen == "champion" and now.release else None
     decisions = problem.decide(charter, location, Arm(candidate.spec.name, charter, candidate), units)
     return Served(decisions, chosen, _result(record)["model_version"], proposal=now.release is None)
+
+
+def serves_today(settings: Settings, project: str, location: Path, folder: Path) -> Callable[[Ledger], bool]:
+    """Asked with a copy of the ledger: whether every unit is served today's rule, with no model and no MLflow at hand.
+
+    Args:
+        settings: of this installation.
+        project: whose decisions.
+        location: where the newest data lies.
+        folder: of the rehearsal; nothing of the installation can be reached from it.
+    """
+    bare = settings.model_copy(update={"data": folder / "bare"})
+    return lambda copy: serve(copy, bare, project, location).alias == "baseline"
 
 
 def _today(charter: Charter, location: Path) -> Served:

@@ -170,7 +170,7 @@ def _signatures(view: ReviewView, charter: Charter, decision: DecisionName) -> t
             done=given.get(role) == decision,
             against=given[role] if role in given and given[role] != decision else None,
         )
-        for role in charter.sign.get(decision, ())
+        for role in view.request.signers.get(decision, ())
     )
 
 
