@@ -48,7 +48,7 @@ def decisions_values() -> Values:
     for answer in first["sign"]:
         for item in answer.get("feedback", []):
             if item["id"] == "F2":
-                item["patch"]["policy.parameters"] = {"service_level": 0.97, "paths": 100}
+                item["patch"]["policy.parameters"] = {"service_level": 0.99, "paths": 100}
     climbed = [{**reviews[3, stage], "iteration": 2} for stage in ("pilot", "regional", "chain")]
     return {**shipped, "reviews": [first, *climbed]}
 
