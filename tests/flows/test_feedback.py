@@ -203,8 +203,9 @@ def interrupted(*_args, **_kwargs):
     raise KeyboardInterrupt
 
 
-def test_who_is_compared_stands_in_the_record_before_the_first_unit_follows(ledger, charter):
-    decide(ledger, under_review(ledger, charter), "advance")
+def test_who_is_compared_stands_in_the_record_before_the_first_unit_follows(ledger, charter, client):
+    (run,) = registered(client, 1)
+    decide(ledger, under_review(ledger, charter, run=run), "advance")
     drain(ledger, PROJECT, run_iterations=False)
     arms, release = (next(e for e in ledger.events() if e.kind == f"rollout.{kind}") for kind in ("arms", "released"))
     assert arms.seq < release.seq
