@@ -18,7 +18,6 @@ from decisions import decisions
 from documents import rewrite
 from figures import Result, machine, versions, write
 from flagship import Flagship
-from review_site import site
 from rich.console import Console
 from shown import show
 from startup import startup
@@ -32,7 +31,6 @@ class Name(StrEnum):
 
     HELP = "help"
     DECISIONS = "decisions"
-    SITE = "site"
     VN2 = "vn2"
     CASE = "case"
     OVERHEAD = "overhead"
@@ -41,7 +39,6 @@ class Name(StrEnum):
 _WHAT: Mapping[Name, str] = {
     Name.HELP: "landed --help",
     Name.DECISIONS: "from a decision to the next iteration, with the stack up",
-    Name.SITE: "pages of the review site beside a bare one",
     Name.VN2: "an iteration on the VN2 files, and the orders after it",
     Name.CASE: "the flagship case as `make run` plays it",
     Name.OVERHEAD: "the same case as a plain script",
@@ -91,7 +88,6 @@ def _benchmarks(work: Path, kept: Path, *, quick: bool) -> Mapping[Name, Callabl
     return {
         Name.HELP: lambda: startup(logs),
         Name.DECISIONS: decisions,
-        Name.SITE: lambda: site(logs),
         Name.VN2: lambda: challenge(work / "vn2", logs, quick=quick),
         Name.CASE: flagship.case,
         Name.OVERHEAD: flagship.overhead,

@@ -115,7 +115,7 @@ def test_feedback_of_the_first_review_is_in_the_second_charter_and_nothing_else_
         candidate["features"] = [
             "recent_sales", "level", "season", "intermittency", "hierarchy", "promotions", "holidays",
         ]  # fmt: skip
-    expected["policy"] = {"name": "paths", "parameters": {"service_level": 0.97, "paths": 100}}
+    expected["policy"] = {"name": "paths", "parameters": {"service_level": 0.99, "paths": 100}}
     assert charters[1] == expected
     assert charters[1] == charters[2] == charters[3]
     assert charter_from_canonical(charters[1]).digest == case.rows[1].record.charter_digest

@@ -3,20 +3,16 @@
 import os
 import sqlite3
 from pathlib import Path
-from typing import Any
 from urllib.parse import quote
 
-from sqlalchemy import URL, Connection, Engine, NullPool, QueuePool, create_engine, event, make_url
-from sqlalchemy.exc import ArgumentError, DisconnectionError
+from sqlalchemy import URL, Connection, Engine, NullPool, create_engine, event, make_url
+from sqlalchemy.exc import ArgumentError
 
 from pipeline.errors import Finding, LedgerError
 from pipeline.ledger.trouble import explain
 
 #: PostgreSQL's advisory lock that every writing transaction takes first; any constant serves.
 _WRITER_LOCK = 0x1A4DED
-
-#: Connections that a fork handed down. They belong to the parent: a child that closed them would touch its locks.
-_INHERITED: list[object] = []
 
 _FORMS = "write sqlite:///path/to/ledger.db or postgresql://user@host/database"
 
@@ -43,19 +39,18 @@ def parse(url: str) -> URL:
     return parsed
 
 
-def connect(url: URL, patience: float, *, keep: int = 0) -> Engine:
+def connect(url: URL, patience: float) -> Engine:
     """An engine for the URL; nothing is opened yet.
 
     Args:
         url: from :func:`parse`.
         patience: seconds to wait for another writer.
-        keep: connections to a file that stay open between uses. PostgreSQL's always stay.
 
     Raises:
         LedgerError: the driver for PostgreSQL is not installed.
     """
     if url.drivername == "sqlite":
-        return _sqlite(Path(str(url.database)).absolute(), patience, keep)
+        return _sqlite(Path(str(url.database)).absolute(), patience)
     try:
         return create_engine(url, pool_pre_ping=True, connect_args={"connect_timeout": 10})
     except ModuleNotFoundError as exc:
@@ -88,7 +83,7 @@ def make_file(path: Path) -> None:
         raise explain(exc, str(path)) from exc
 
 
-def _sqlite(path: Path, patience: float, keep: int) -> Engine:
+def _sqlite(path: Path, patience: float) -> Engine:
     def open_file() -> sqlite3.Connection:
         address = f"file:{quote(str(path))}"
         if _must_not_be_touched(path):
@@ -102,15 +97,8 @@ def _sqlite(path: Path, patience: float, keep: int) -> Engine:
         connection.execute("PRAGMA foreign_keys=ON")
         return connection
 
-    if keep and not _must_not_be_touched(path):
-        # No upper limit: whoever asks gets a connection at once, and those above `keep` are closed after use.
-        engine = create_engine(
-            "sqlite://", creator=open_file, poolclass=QueuePool, pool_size=keep, max_overflow=-1, pool_use_lifo=True
-        )
-        _stay_true(engine, path)
-    else:
-        # A connection per use: nothing stays behind, and the last one to close tidies the write-ahead log away.
-        engine = create_engine("sqlite://", creator=open_file, poolclass=NullPool)
+    # A connection per use: cheap for a file, and nothing is shared across threads or forks.
+    engine = create_engine("sqlite://", creator=open_file, poolclass=NullPool)
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
@@ -118,33 +106,6 @@ def _sqlite(path: Path, patience: float, keep: int) -> Engine:
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
     return engine
-
-
-def _stay_true(engine: Engine, path: Path) -> None:
-    """Open a kept connection anew where it would not read what lies at the path now, or belongs to another process."""
-
-    @event.listens_for(engine, "connect")
-    def opened(_: Any, record: Any) -> None:
-        record.info["process"], record.info["file"] = os.getpid(), _identity(path)
-
-    @event.listens_for(engine, "checkout")
-    def taken(connection: Any, record: Any, borrowed: Any) -> None:
-        if record.info["process"] != os.getpid():
-            # https://www.sqlite.org/howtocorrupt.html, 2.6: neither used nor closed in the child.
-            _INHERITED.append(connection)
-            record.dbapi_connection = borrowed.dbapi_connection = None
-            raise DisconnectionError("the connection was opened before a fork")
-        if record.info["file"] != _identity(path):
-            raise DisconnectionError("another file was put in the ledger's place")
-
-
-def _identity(path: Path) -> tuple[int, int] | None:
-    """Which file lies at a path; None for none."""
-    try:
-        found = path.stat()
-    except OSError:
-        return None
-    return found.st_dev, found.st_ino
 
 
 def _must_not_be_touched(path: Path) -> bool:

@@ -20,8 +20,6 @@ from pipeline.ledger.engines import begin_writing, connect, make_file, parse
 from pipeline.ledger.trouble import explained
 
 _PAGE = 2000
-#: Asked so often that it is put together once.
-_LAST = select(tables.events.c.seq, tables.events.c.hash).order_by(tables.events.c.seq.desc()).limit(1)
 
 
 def utc_now() -> datetime:
@@ -144,7 +142,6 @@ class Ledger:
         self.where = str(self.path) if self.path else parsed.render_as_string(hide_password=True)
         self._now = now
         self._patience = patience
-        self._url = parsed
         self._engine = connect(parsed, patience)
         self._ready = False
         self._preparing = threading.Lock()
@@ -158,17 +155,6 @@ class Ledger:
     def now(self) -> datetime:
         """The present moment by the ledger's clock."""
         return self._now()
-
-    def stay_open(self, connections: int) -> None:
-        """Keep connections open between uses, for a program that reads many times a second; :meth:`close` ends them.
-
-        While one is open, the newest events of a SQLite ledger may stand in its ``-wal`` file alone.
-
-        Args:
-            connections: how many to keep; more are opened when they are needed, and closed again.
-        """
-        self._engine.dispose()
-        self._engine = connect(self._url, self._patience, keep=connections)
 
     def close(self) -> None:
         """Let go of pooled connections; the ledger opens new ones if it is used again."""
@@ -295,7 +281,8 @@ class Ledger:
 
 def last_event(reader: Reader) -> Head:
     """The last event a reader sees; seq 0 and the genesis hash when there is none."""
-    rows = reader.rows(_LAST)
+    query = select(tables.events.c.seq, tables.events.c.hash).order_by(tables.events.c.seq.desc()).limit(1)
+    rows = reader.rows(query)
     return Head(rows[0]["seq"], rows[0]["hash"]) if rows else Head(0, GENESIS)
 
 

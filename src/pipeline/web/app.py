@@ -44,9 +44,6 @@ from pipeline.web.visitors import (
 
 LOG = logging.getLogger("pipeline.web")
 
-#: Connections to the ledger that stay open; each page asks twice, and opening one costs more than asking.
-_CONNECTIONS = 8
-
 #: Every router of pages.
 PAGES = (inbox, review_page, decision, feedback, project_page, history, people, account, signin, oidc, packs, assets)
 
@@ -63,7 +60,6 @@ def create_app(settings: Settings, ledger: Ledger | None = None, *, hosts: Itera
         LedgerError: the ledger cannot be opened.
     """
     record = ledger or Ledger(settings.ledger)
-    record.stay_open(_CONNECTIONS)
     prepare(record)
     app = FastAPI(
         title="Landed", version=__version__, summary="What waits for people, the evidence, and their answers.",

@@ -1,21 +1,20 @@
 """Inbox: what waits for me, what waits for others, what is under way, and what was decided lately."""
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from fastapi import APIRouter, Request
-from markupsafe import Markup
 from sqlalchemy import select
 from starlette.responses import Response
 
 from pipeline.accounts import User
 from pipeline.ledger import IterationRecord, current_iteration
 from pipeline.ledger.tables import iterations, reviews
-from pipeline.review import ReviewView, show_review
+from pipeline.review import ReviewView, charter_of, show_review
 from pipeline.web.site import Site
-from pipeline.web.visitors import Visitor, signed_in
-from pipeline.web.waiting import Seat, Waiting, all_waiting, charter_on, delegations_of, seats
+from pipeline.web.visitors import signed_in
+from pipeline.web.waiting import Seat, Waiting, all_waiting, delegations_of, seats
 from pipeline.web.wording import state
 
 router = APIRouter(include_in_schema=False)
@@ -41,11 +40,6 @@ class Card:
     own_run: bool
     answered: bool
 
-    @property
-    def looks(self) -> Hashable:
-        """Everything in which two people's cards of the same moment differ."""
-        return self.waiting.view.request.id, self.seats, self.overdue, self.own_run, self.answered
-
 
 @dataclass(frozen=True)
 class UnderWay:
@@ -65,19 +59,12 @@ def inbox(request: Request) -> Response:
     cards = [card for card in _cards(site, user) if card.waiting.view.request.project in mine]
     return visitor.page(
         "inbox.html.j2",
-        cards=lambda shown: _drawn(visitor, shown),
         mine=[card for card in cards if card.seats],
         others=[card for card in cards if not card.seats],
         under_way=[one for one in _under_way(site) if one.record.project in mine],
         lately=[view for view in _lately(site) if view.request.project in mine][:_LATELY],
         projects=mine,
     )
-
-
-def _drawn(visitor: Visitor, cards: Sequence[Card]) -> Markup:
-    """The cards in HTML, drawn once for all to whom they look the same, until anything happens."""
-    key = ("cards", visitor.language, *(card.looks for card in cards))
-    return visitor.site.known(key, lambda: visitor.part("cards.html.j2", cards=cards))
 
 
 def _cards(site: Site, user: User) -> list[Card]:
@@ -105,7 +92,7 @@ def _find_under_way(site: Site) -> Sequence[UnderWay]:
     for name in names:
         record = current_iteration(site.ledger, name["project"])
         if record is not None and record.state not in {"awaiting_review", "closed"}:
-            found.append(UnderWay(charter_on(site, record).title, record, state(record.state)))
+            found.append(UnderWay(charter_of(record).title, record, state(record.state)))
     return found
 
 

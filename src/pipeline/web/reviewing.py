@@ -8,13 +8,13 @@ from pipeline.charter import Charter, DecisionName, Role
 from pipeline.errors import DataError, Refused
 from pipeline.language import translator
 from pipeline.ledger import IterationRecord
-from pipeline.review import ReviewRequest, iteration_of, reviews_of, show_review
+from pipeline.review import ReviewRequest, charter_of, iteration_of, reviews_of, show_review
 from pipeline.review.consequences import consequence
 from pipeline.review.listing import ReviewView
 from pipeline.web.packs import Pack, find_pack
 from pipeline.web.site import Site
 from pipeline.web.visitors import NotFoundError, Visitor
-from pipeline.web.waiting import Seat, charter_on, delegations_of, seats
+from pipeline.web.waiting import Seat, delegations_of, seats
 from pipeline.web.wording import DECISIONS, LAND
 
 
@@ -107,7 +107,7 @@ def find_shown(visitor: Visitor, review_id: str) -> ReviewShown:
     view = _view(site, review_id)
     visitor.require("view", view.request.project)
     record = iteration_of(site.ledger, view.request)
-    charter = charter_on(site, record)
+    charter = charter_of(record)
     revisions = reviews_of(site.ledger, record)
     lapsed = view.request.state == "stale"
     return ReviewShown(

@@ -15,7 +15,7 @@ from pipeline.settings import Settings
 Value = TypeVar("Value")
 
 #: Worked-out values kept at a time; the oldest goes first.
-_KEPT = 1024
+_KEPT = 256
 
 
 @dataclass
@@ -55,11 +55,6 @@ class Site:
     def lasting(self, key: Hashable, make: Callable[[], Value]) -> Value:
         """A value that never changes under its key, such as what follows from a content hash."""
         return self._recall(key, -1, make)
-
-    def forget(self, key: Hashable) -> None:
-        """Work a value out anew the next time."""
-        with self._lock:
-            self._kept.pop(key, None)
 
     def _recall(self, key: Hashable, version: int, make: Callable[[], Value]) -> Value:
         with self._lock:

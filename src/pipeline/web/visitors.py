@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
@@ -74,10 +73,6 @@ class Visitor:
         text = environment(self.language).get_template(template).render(**known, **values)
         return HTMLResponse(text, status)
 
-    def part(self, template: str, /, **values: Any) -> Markup:
-        """A part of a page that is the same for everybody who reads this person's language."""
-        return Markup(environment(self.language).get_template(template).render(**values))  # noqa: S704 - autoescaped
-
     @property
     def projects(self) -> tuple[str, ...]:
         """The projects this person may view; worked out anew when anything happened, and each day."""
@@ -107,63 +102,27 @@ def signed_in(request: Request, form: Form | None = None) -> Visitor:
         SignInFirstError: nobody is signed in.
         ForgedFormError: the form came without the session's token.
     """
-    # Without a cookie nobody needs to look at the ledger.
-    asks = bool(request.cookies.get(cookie_name(site_of(request))))
-    site = site_of(request).as_of_now() if form is None and asks else site_of(request)
-    session = _session_on(site, request)
+    site = site_of(request)
+    session = current_session(request)
     if session is None:
         raise SignInFirstError
     if form is not None and not form.bears(session.csrf):
         raise ForgedFormError
-    return Visitor(site, session, request)
+    return Visitor(site if form is not None else site.as_of_now(), session, request)
 
 
 def current_session(request: Request) -> Session | None:
     """The session of a request's cookie, or None; being seen keeps it alive."""
-    return _session_on(site_of(request), request)
-
-
-def _session_on(site: Site, request: Request) -> Session | None:
+    site = site_of(request)
     token = request.cookies.get(cookie_name(site), "")
-    session = _session_behind(site, token) if token else None
+    session = session_of(site.ledger, token) if token else None
     if session is None:
         return None
     if session.method == "proxy" and proxy_user(request) != session.user.id:
         return None  # the proxy speaks of somebody else now, or of nobody
-    return session
-
-
-def _session_behind(site: Site, token: str) -> Session | None:
-    """The session of a token, remembered for the minute in which it need not be noted as seen.
-
-    Whatever ends a session early (signing out, deactivation) is an event, and then it is looked up anew; a session
-    seen within the minute cannot be idle, so that of the clock only the end of its lifetime is left to ask.
-    """
-
-    def ask() -> Session:
-        found = session_of(site.ledger, token)
-        if found is None:
-            raise SignInFirstError  # not remembered: made-up cookies must not push out what people use
-        return found
-
-    key = ("session", hashlib.sha256(token.encode()).hexdigest())
-    try:
-        session = site.known(key, ask)
-    except SignInFirstError:
-        return None
-    now = site.ledger.now()
-    if _fresh(session, now):
-        return session
-    site.forget(key)
-    found = session_of(site.ledger, token)
-    if found is not None and not _fresh(found, now):
+    if site.ledger.now() - datetime.fromisoformat(session.seen_at) > _NOTED_EVERY:
         touch(site.ledger, token)
-    return found
-
-
-def _fresh(session: Session, now: datetime) -> bool:
-    seen, ends = datetime.fromisoformat(session.seen_at), datetime.fromisoformat(session.ends_at)
-    return now - seen <= _NOTED_EVERY and now < ends
+    return session
 
 
 def proxy_user(request: Request) -> str | None:

@@ -6,7 +6,7 @@ from typing import Any
 
 from pipeline.accounts import Delegation, User, in_force
 from pipeline.charter import Charter, Role
-from pipeline.ledger import IterationRecord
+from pipeline.ledger import IterationRecord, Reader
 from pipeline.review import charter_of, iteration_of, open_reviews
 from pipeline.review.listing import ReviewView
 from pipeline.web.site import Site
@@ -43,17 +43,12 @@ class Waiting:
 
 def all_waiting(site: Site) -> tuple[Waiting, ...]:
     """Every open review, the one due first at the top."""
-    return site.known("waiting", lambda: tuple(_waiting(site, view) for view in open_reviews(site.ledger)))
+    return site.known("waiting", lambda: tuple(_waiting(site.ledger, view) for view in open_reviews(site.ledger)))
 
 
-def _waiting(site: Site, view: ReviewView) -> Waiting:
-    record = iteration_of(site.ledger, view.request)
-    return Waiting(view, record, charter_on(site, record))
-
-
-def charter_on(site: Site, record: IterationRecord) -> Charter:
-    """The charter an iteration ran under, parsed once: its digest stands for all of it."""
-    return site.lasting(("charter", record.charter_digest), lambda: charter_of(record))
+def _waiting(reader: Reader, view: ReviewView) -> Waiting:
+    record = iteration_of(reader, view.request)
+    return Waiting(view, record, charter_of(record))
 
 
 def waiting_for(site: Site, user: User) -> tuple[Waiting, ...]:
