@@ -15,6 +15,7 @@ import pandas as pd
 import pandera.pandas as pa
 
 from pipeline.datasets.dataset import DataFacts
+from pipeline.evaluation.observed import Observed
 from pipeline.evaluation.outcomes import KpiDefinition, Outcomes
 from pipeline.problems.base import TrainedCandidate
 
@@ -112,6 +113,11 @@ class Toy:
         note(f"play {charter.project} {key}")
         frame = pd.concat([self._rows(arm.name, 0.3, "field", units) for arm in arms])
         return Outcomes(frame, ("cutoff",), periods, "replay", "made up")
+
+    def observed(self, charter, dataset):
+        visits = dataset.tables["visits"]
+        frame = visits.assign(period=visits["week"].dt.date.astype(str)).drop(columns="week")
+        return Observed(frame.astype({"late": float, "visits": float}), (), "visits")
 
     def realised(self, charter, dataset, followers=None):
         visits = dataset.tables["visits"].groupby("week")[["late", "visits"]].sum()
