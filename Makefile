@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help install run cases up test check format schema messages bench chaos lock clean
+.PHONY: help install run cases up test proof check format schema messages bench chaos lock clean
 .DEFAULT_GOAL := help
 
 help: ## show these words
@@ -28,8 +28,11 @@ cases: $(READY) ## play the other shipped cases: quicker first response in 24 se
 up: $(READY) ## start the team stack on this machine and keep it healthy (Ctrl-C stops it)
 	$(BIN)/landed up
 
-test: $(READY) ## run all tests
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+test: $(READY) ## run the tests; a few minutes
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m 'not proof'
+
+proof: $(READY) ## run the long proofs: processes killed, servers away, statistics in hundreds of worlds
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m proof
 
 check: $(READY) ## style, types, borders between rooms, charters
 	$(BIN)/ruff check .
