@@ -11,6 +11,7 @@ from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settin
 
 from flows.feedback import feedback_approval
 from flows.iteration import iteration
+from flows.warming import warm_up
 from pipeline.ledger import Intent, Ledger, pending
 
 
@@ -45,6 +46,7 @@ def deliver(intent: Intent) -> None:
 
 def run_iteration(project: str, number: int, stage: str, location: Path) -> None:
     """Run an opened iteration in this process; see :func:`flows.iteration.iteration`."""
+    warm_up()
     with _unwatched():
         iteration(project, number, stage, location)
 
