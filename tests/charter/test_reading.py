@@ -374,6 +374,19 @@ def test_advice_of_the_problem_joins_the_other_findings_with_its_line(tmp_path: 
     ]
 
 
+@pytest.mark.parametrize(("mistyped", "asked"), [("pain_point", True), ("people", True), ("policy", False)])
+def test_the_problem_is_asked_too_unless_a_section_it_reads_is_at_fault(
+    tmp_path: Path, mistyped: str, asked: bool
+) -> None:
+    text = REPLENISHMENT.read_text(encoding="utf-8")
+    file = tmp_path / "charter.yaml"
+    file.write_text(text.replace(f"\n{mistyped}:", f"\nx{mistyped}:"), encoding="utf-8")
+    with pytest.raises(CharterError) as caught:
+        read_charter(file, TODAY, lambda charter: (Advice(("kpi", "name"), "no such KPI", "another"),))
+    assert any("kpi.name" in finding.place for finding in caught.value.findings) is asked
+    assert len(caught.value.findings) >= 2
+
+
 def test_advice_of_the_problem_alone_refuses_a_charter() -> None:
     with pytest.raises(CharterError, match=r"charter\.yaml:\d+ kpi\.name"):
         read_charter(REPLENISHMENT, TODAY, lambda charter: (Advice(("kpi", "name"), "no such KPI", "another"),))

@@ -14,6 +14,11 @@ from pipeline.errors import CharterError, Finding
 
 _EXAMPLE = "configs/replenishment/charter.yaml shows a whole one"
 
+#: What a problem's own check reads; a fault anywhere else does not keep it from being asked in the same go.
+_PROBLEMS_PART = frozenset(
+    {"problem", "kpi", "guardrails", "scope", "data", "business", "model", "policy", "controls", "stages", "seed"}
+)
+
 
 def read_charter(path: Path, today: date, advise: Callable[[Charter], tuple[Advice, ...]] | None = None) -> Charter:
     """Read and check a charter.
@@ -21,8 +26,8 @@ def read_charter(path: Path, today: date, advise: Callable[[Charter], tuple[Advi
     Args:
         path: the YAML file.
         today: the day the deadline is held against.
-        advise: what only the problem can find wrong, such as :meth:`pipeline.problems.base.Problem.check`; asked once
-            the charter's types are sound.
+        advise: what only the problem can find wrong, such as :meth:`pipeline.problems.base.Problem.check`; asked
+            unless a section that it reads has a wrong type, a missing key or an unknown one.
 
     Raises:
         CharterError: with a finding for everything that is wrong.
@@ -34,7 +39,7 @@ def read_charter(path: Path, today: date, advise: Callable[[Charter], tuple[Advi
         shaped = shape(document.data)
         charter = shaped.charter
         further = [*shaped.advice, *check_charter(charter, today, shaped.broken)]
-        if advise is not None and not shaped.advice:
+        if advise is not None and not any(path[:1] and path[0] in _PROBLEMS_PART for path in shaped.broken):
             further += advise(charter)
         covered = {item.path for _, item in located}
         located += [(document.line(item.path), item) for item in further if item.path not in covered]

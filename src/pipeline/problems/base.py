@@ -77,7 +77,11 @@ class Problem(Protocol):
         """The policies a charter may name as its baseline; all of them are always played."""
 
     def check(self, charter: Charter) -> tuple[Advice, ...]:
-        """What only the domain can find wrong in a charter. Light: must not import model libraries."""
+        """What only the domain can find wrong in a charter. Light: must not import model libraries.
+
+        It may read ``kpi``, ``guardrails``, ``scope``, ``data``, ``business``, ``model``, ``policy``, ``controls``,
+        ``stages`` and ``seed``; anything else may be missing when other parts of the file are at fault.
+        """
 
     def load(self, charter: Charter, location: Path) -> Tables:
         """Read the source's tables as they are, dirty rows included."""
