@@ -19,6 +19,9 @@ from tests.orchestration.parts import Stack
 
 #: Parts that are killed, with the flows as one of them.
 VICTIMS = ("server", "worker", "dispatcher", "flows", "worker and flows")
+#: Seconds between two kills, and for each project to come to rest after the last one; a loaded machine is slow.
+PAUSE = (4.0, 24.0)
+REST = 1200.0
 
 
 @dataclass(frozen=True)
@@ -46,7 +49,7 @@ class Seen:
     seconds: float
 
 
-def play(stack: Stack, seed: int, kills: int, projects: int = 3, pause: tuple[float, float] = (2.0, 9.0)) -> Seen:
+def play(stack: Stack, seed: int, kills: int, projects: int = 3, pause: tuple[float, float] = PAUSE) -> Seen:
     """Kill parts of a started stack while projects iterate, then let it come to rest."""
     chance, began = random.Random(seed), time.monotonic()  # noqa: S311 - a seeded game
     names = [f"chaos-{number}" for number in range(projects)]
@@ -78,7 +81,7 @@ def play(stack: Stack, seed: int, kills: int, projects: int = 3, pause: tuple[fl
     sys.stderr.write("\n")
     # Nobody answers any more: each project must come to the review of its last iteration.
     for name in names:
-        stack.until(lambda name=name: _at_rest(stack, name), f"{name} comes to rest", 400)
+        stack.until(lambda name=name: _at_rest(stack, name), f"{name} comes to rest", REST)
     return _seen(stack, names, killed, decided, time.monotonic() - began)
 
 

@@ -50,7 +50,7 @@ def toy_values(project: str, seconds: float = 0.0) -> dict[str, Any]:
     ]
     values["model"] |= {"candidates": candidates, "train_periods": 8}
     values["policy"] = {"name": "call", "parameters": {}}
-    rung = {**values["stages"][0], "periods": 4, "milestone": 0.05, "worst_unit_limit": 0.9}
+    rung = {**values["stages"][0], "controls": 0, "periods": 4, "milestone": 0.05, "worst_unit_limit": 0.9}
     values["stages"] = [{**deepcopy(rung), "name": name, "units": units} for name, units in (("pilot", 6), ("all", 12))]
     values["budget"] |= {"iterations": 60, "stop_after_no_gain": 60}
     # Finished training is recalled under its key whatever the project; each project here is to train for itself.
@@ -90,7 +90,9 @@ class Stack:
         os.environ.update(with_env)
         try:
             self.settings = Settings()
-            self.env |= self.settings.quiet_environment()
+            # What the parts say in their logs is their own affair, as it is where `landed up` starts them.
+            quiet = self.settings.quiet_environment()
+            self.env |= {name: value for name, value in quiet.items() if not name.startswith("PREFECT_LOGGING_")}
         finally:
             os.environ.clear()
             os.environ.update(before)

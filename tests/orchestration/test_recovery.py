@@ -1,6 +1,9 @@
 """Whatever part dies, and wherever: one next iteration, every training once, MLflow and the ledger tell one story."""
 
+import subprocess
+import sys
 from collections import Counter
+from pathlib import Path
 
 import pytest
 from mlflow.tracking import MlflowClient
@@ -107,3 +110,33 @@ def test_a_training_longer_than_any_limit_of_silence_runs_once(stack):
     stack.wait_for_review(1, project, 300)
     assert [times for what, times in stack.noted().items() if what.startswith(f"train-begin {project}")] == [1, 1]
     assert Counter(event.kind for event in stack.ledger.events(project))["iteration.running"] == 1
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_an_error_nobody_foresaw_is_told_and_fails_after_three_tries_and_goes_on_once_it_is_mended(stack):
+    project = "with-a-fault"
+    fault = stack.root / "source" / f"fault-{project}"
+    fault.write_text("no visits of 'Maria Costa' [/red] <b>", encoding="utf-8")
+    charter = stack.deploy(stack.charter(project))
+    open_by_hand(stack.ledger, charter, stack.root / "source", "robin")
+    stack.until(lambda: stack.states(project) == [(1, "pilot", "failed")], "it fails", 300)
+
+    kinds = Counter(event.kind for event in stack.ledger.events(project))
+    assert (kinds["iteration.running"], kinds["iteration.broken_off"], kinds["iteration.failed"]) == (3, 3, 1)
+    assert kinds["intent.queued"] > 1  # the notices
+    assert pending(stack.ledger, project) == ()
+    log = (stack.root / "logs" / "worker.log").read_text(encoding="utf-8")
+    assert "Traceback" in log
+    assert "landed_toy.py" in log
+    shown = subprocess.run(
+        [str(Path(sys.executable).with_name("landed")), "status"], env=stack.env, capture_output=True, text=True
+    ).stdout
+    assert f"{project}, iteration 1, pilot: failed" in shown
+    assert "ValueError: no visits of … [/red] <b> (landed_toy.py:" in shown
+    told = " ".join(str(event.body) for event in stack.ledger.events(project))
+    assert "Maria" not in told
+
+    fault.unlink()
+    open_by_hand(stack.ledger, charter, stack.root / "source", "robin")
+    stack.wait_for_review(1, project, 240)
