@@ -79,6 +79,8 @@ def play(stack: Stack, seed: int, kills: int, projects: int = 3, pause: tuple[fl
         sys.stderr.write(f"\r{killed.total():>3} kills, {decided} decisions")
         sys.stderr.flush()
     sys.stderr.write("\n")
+    # However slow the machine is, something must have been decided for the game to mean anything.
+    stack.until(lambda: answer() >= projects, "a decision for each project", REST)
     # Nobody answers any more: each project must come to the review of its last iteration.
     for name in names:
         stack.until(lambda name=name: _at_rest(stack, name), f"{name} comes to rest", REST)

@@ -80,7 +80,8 @@ class Stack:
         own = {"LANDED_DATA": str(root / "data"), "LANDED_REPORTS": str(root / "reports"), "LANDED_USER": "robin"}
         # A copy, so that a test may edit the domain's source.
         self.toy = Path(shutil.copytree(TOY, root / "toy", ignore=shutil.ignore_patterns("__pycache__")))
-        path = os.pathsep.join([str(self.toy), *filter(None, [os.environ.get("PYTHONPATH")])])
+        given = {**os.environ, **(env or {})}.get("PYTHONPATH", "")
+        path = os.pathsep.join([str(self.toy), *filter(None, [given])])
         self.env = {**os.environ, **own, **(env or {}), "TOY_LOG": str(self.log), "PYTHONPATH": path}
         for name in ("data/prefect", "reports", "source", "logs"):
             (root / name).mkdir(parents=True, exist_ok=True)

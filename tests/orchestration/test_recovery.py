@@ -12,6 +12,8 @@ from flows.opening import open_by_hand
 from pipeline.ledger import pending, verify
 from tests.orchestration.parts import Stack
 
+pytestmark = pytest.mark.proof
+
 #: Seconds Prefect's server is away at the moment of a decision.
 OUTAGE = 120
 
@@ -33,7 +35,6 @@ def killed_and_back(stack: Stack, victim: str) -> None:
     stack.start(victim)
 
 
-@pytest.mark.slow
 @pytest.mark.timeout(1200)
 @pytest.mark.parametrize("victim", ["dispatcher", "worker", "server"])
 def test_killed_at_every_point_of_the_loop_nothing_is_lost_and_nothing_done_twice(stack, victim):
@@ -69,7 +70,6 @@ def test_killed_at_every_point_of_the_loop_nothing_is_lost_and_nothing_done_twic
     assert verify(stack.ledger).intact
 
 
-@pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_the_worker_killed_while_it_submits_and_together_with_its_flow(stack):
     from prefect.client.orchestration import get_client
@@ -99,7 +99,6 @@ def test_the_worker_killed_while_it_submits_and_together_with_its_flow(stack):
     assert [times for what, times in stack.noted().items() if what.startswith(f"train-end {project}")] == [1, 1]
 
 
-@pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_a_training_longer_than_any_limit_of_silence_runs_once(stack):
     from pipeline.ledger.leases import SILENCE
@@ -112,7 +111,6 @@ def test_a_training_longer_than_any_limit_of_silence_runs_once(stack):
     assert Counter(event.kind for event in stack.ledger.events(project))["iteration.running"] == 1
 
 
-@pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_an_error_nobody_foresaw_is_told_and_fails_after_three_tries_and_goes_on_once_it_is_mended(stack):
     project = "with-a-fault"
