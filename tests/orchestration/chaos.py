@@ -20,7 +20,7 @@ from tests.orchestration.parts import Stack
 #: Parts that are killed, with the flows as one of them.
 VICTIMS = ("server", "worker", "dispatcher", "flows", "worker and flows")
 #: Seconds between two kills, and for each project to come to rest after the last one; a loaded machine is slow.
-PAUSE = (4.0, 24.0)
+PAUSE = (5.0, 30.0)
 REST = 1200.0
 
 
@@ -60,6 +60,7 @@ def play(stack: Stack, seed: int, kills: int, projects: int = 3, pause: tuple[fl
 
     def answer() -> int:
         nonlocal decided, factor
+        stack.revive()
         for name in names:
             review = stack.review(name)
             if review is not None:
@@ -98,6 +99,7 @@ def _strike(stack: Stack, victim: str) -> None:
 def _at_rest(stack: Stack, project: str) -> bool:
     review = stack.review(project)
     waits = [intent for intent in pending(stack.ledger, project) if intent.kind != "notify"]
+    stack.revive()
     return review is not None and not waits and stack.iterations(project)[-1].state == "awaiting_review"
 
 

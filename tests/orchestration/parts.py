@@ -126,6 +126,11 @@ class Stack:
             self.running[name].kill()
             self.running[name].wait()
 
+    def revive(self) -> None:
+        """Start what ended by itself, as `landed up` does: a worker ends when its server is away for long."""
+        for name in [name for name, process in self.running.items() if process.poll() is not None]:
+            self.start(name)
+
     def kill_flows(self) -> int:
         """SIGKILL every process that runs a flow; returns how many there were."""
         found = [pid for pid, command in self.processes() if "prefect.engine" in command or "prefect/engine" in command]

@@ -191,6 +191,7 @@ def test_status_is_zero_once_all_parts_are_healthy(inside):
     assert told["pid"] == inside.process.pid
 
 
+@pytest.mark.proof
 def test_a_killed_server_comes_back_at_the_same_address(inside):
     link, keeper = (
         inside.link("prefect"),

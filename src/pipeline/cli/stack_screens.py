@@ -58,9 +58,9 @@ def show_standing(found: Standing) -> None:
 def _show_trouble(out: Console, trouble: Trouble) -> None:
     waits = trouble.state in {"failed", "refused"}
     sign, style = ("✗", "red") if waits else ("!", "yellow")
-    stands = (
-        trouble.state if waits else f"{trouble.state}, its runs ended {trouble.times} times and it is taken up again"
-    )
+    often = "once" if trouble.times == 1 else f"{trouble.times} times"
+    going = f"{trouble.state}; its run ended without effect, {often} so far, and is taken up again"
+    stands = trouble.state if waits else going
     name = f"{trouble.project}, iteration {trouble.number}, {trouble.stage}"
     # The reason may quote anything: it is text, never markup.
     out.print()
