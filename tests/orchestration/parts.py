@@ -91,12 +91,12 @@ class Stack:
         os.environ.update(with_env)
         try:
             self.settings = Settings()
-            # What the parts say in their logs is their own affair, as it is where `landed up` starts them.
-            quiet = self.settings.quiet_environment()
-            self.env |= {name: value for name, value in quiet.items() if not name.startswith("PREFECT_LOGGING_")}
+            self.env |= self.settings.quiet_environment()
         finally:
             os.environ.clear()
             os.environ.update(before)
+        # What the parts say in their logs is their own affair, as it is where `landed up` starts them.
+        self.env = {name: value for name, value in self.env.items() if not name.startswith("PREFECT_LOGGING_")}
         self.ledger = Ledger(self.settings.ledger)
 
     # --- processes

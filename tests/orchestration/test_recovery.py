@@ -115,7 +115,7 @@ def test_a_training_longer_than_any_limit_of_silence_runs_once(stack):
 def test_an_error_nobody_foresaw_is_told_and_fails_after_three_tries_and_goes_on_once_it_is_mended(stack):
     project = "with-a-fault"
     fault = stack.root / "source" / f"fault-{project}"
-    fault.write_text("no visits of 'Maria Costa' [/red] <b>", encoding="utf-8")
+    fault.write_text("no visits of 'Rosa Lima' [/red] <b>", encoding="utf-8")
     charter = stack.deploy(stack.charter(project))
     open_by_hand(stack.ledger, charter, stack.root / "source", "robin")
     stack.until(lambda: stack.states(project) == [(1, "pilot", "failed")], "it fails", 300)
@@ -133,7 +133,7 @@ def test_an_error_nobody_foresaw_is_told_and_fails_after_three_tries_and_goes_on
     assert f"{project}, iteration 1, pilot: failed" in shown
     assert "ValueError: no visits of … [/red] <b> (landed_toy.py:" in shown
     told = " ".join(str(event.body) for event in stack.ledger.events(project))
-    assert "Maria" not in told
+    assert "Rosa" not in told
 
     fault.unlink()
     open_by_hand(stack.ledger, charter, stack.root / "source", "robin")
