@@ -14,7 +14,6 @@ from pipeline.errors import Busy, LandedError, LedgerError
 from pipeline.ledger import IterationRecord, Ledger, Transaction, mark_done, open_key, transition
 from pipeline.ledger.breaks import note_break
 from pipeline.ledger.leases import Lease, fence
-from pipeline.notices.announcements import announce_failure
 
 #: Times an unexpected error may end an iteration at the same line before it counts as certain to come back.
 CERTAIN = 3
@@ -60,6 +59,9 @@ def fail(tx: Transaction, record: IterationRecord, reason: str, told: str, actor
         told: for people, in a sentence.
         actor: who found it.
     """
+    # Only where something failed: it brings pandas, which a run that starts need not wait for.
+    from pipeline.notices.announcements import announce_failure
+
     transition(tx, record, "failed", actor=actor, details={"reason": reason})
     mark_done(tx, open_key(record.project, record.number, record.stage))
     announce_failure(tx, record.project, record.number, record.stage, told)

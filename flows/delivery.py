@@ -154,7 +154,7 @@ class Dispatcher:
             client.set_flow_run_state(run.id, Scheduled(name="Recovering"))
         self._starting.pop(intent.key, None)
         with self.ledger.transaction() as tx:
-            note_put_back(tx, record, str(state.name))
+            note_put_back(tx, record, str(state.name), ended=state.is_final())
         told = f": {state.message}" if state.message else ""
         _log.warning("%s: its run was %s without effect and is put back in line%s", intent.key, state.name, told)
         self._pause(intent)

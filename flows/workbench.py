@@ -18,14 +18,13 @@ from pipeline.charter import Charter, Stage
 from pipeline.charter.reading import charter_from_canonical
 from pipeline.ledger import IterationRecord, Ledger, Transaction, get_iteration, transition
 from pipeline.ledger.leases import Lease, fence
-from pipeline.problems.base import Problem
-from pipeline.problems.registry import find
 from pipeline.progress import Reporter, reporter
 from pipeline.review.requests import reviews_of
 from pipeline.settings import Settings
 
 if TYPE_CHECKING:
     from pipeline.models.tracking import Tracking
+    from pipeline.problems.base import Problem
 
 
 #: How long a period of the charter is.
@@ -51,7 +50,7 @@ class Workbench:
     settings: Settings
     ledger: Ledger
     lease: Lease
-    problem: Problem
+    problem: "Problem"
     record: IterationRecord
     charter: Charter
     location: Path
@@ -120,6 +119,9 @@ def workbench(project: str, number: int, stage: str, location: Path) -> Iterator
             record = get_iteration(tx, project, number, stage)
             record = transition(tx, record, "running", actor=record.started_by)
         with errors_noted(ledger, lease, record):
+            # Only now: pandas, which every domain needs, takes longer to load than all before it.
+            from pipeline.problems.registry import find
+
             charter = charter_from_canonical(json.loads(record.charter))
             problem, attempt = find(charter.problem), _attempt(ledger, record)
             yield Workbench(settings, ledger, lease, problem, record, charter, location, attempt)

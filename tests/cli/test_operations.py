@@ -183,7 +183,7 @@ def test_an_iteration_that_breaks_off_and_one_that_failed_are_told_with_reason_a
     with Ledger(Settings().ledger) as ledger, ledger.transaction() as tx:
         record = transition(tx, get_iteration(tx, review.project, 1, "pilot"), "running", actor="robin")
         note_break(tx, record, "ValueError toy.py:1", reason)
-        note_put_back(tx, record, "Failed")
+        note_put_back(tx, record, "Failed", ended=True)
     shown = landed("status").output
     name = f"{review.project}, iteration 1, pilot"
     assert f"! {name}: running; its run ended without effect, once so far, and is taken up again" in shown

@@ -159,7 +159,7 @@ def test_what_is_killed_every_time_fails_after_twelve_with_the_last_thing_it_sai
     for _ in range(MOST_TAKE_UPS):
         assert record_of(ledger).state == "running"
         with ledger.transaction() as tx:
-            note_put_back(tx, record_of(ledger), "Crashed")
+            note_put_back(tx, record_of(ledger), "Crashed", ended=True)
     assert take_ups(ledger, record_of(ledger)) == MOST_TAKE_UPS
     dispatcher = Dispatcher(ledger, Settings())
     dispatcher.turn()
@@ -170,6 +170,14 @@ def test_what_is_killed_every_time_fails_after_twelve_with_the_last_thing_it_sai
     assert "Connection refused" in event.body["reason"]
     assert any("Connection refused" in sentence for sentence in told(ledger))
     assert pending(ledger, "shop") == ()
+
+
+def test_a_run_that_is_only_long_in_starting_never_fails_it(ledger):
+    for _ in range(2 * MOST_TAKE_UPS):
+        with ledger.transaction() as tx:
+            note_put_back(tx, record_of(ledger), "Submitting", ended=False)
+    assert take_ups(ledger, record_of(ledger)) == 1
+    assert record_of(ledger).state == "running"
 
 
 def test_brackets_in_a_persons_reason_are_no_markup():

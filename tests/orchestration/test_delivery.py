@@ -142,6 +142,17 @@ def test_prefects_own_form_knows_the_parameters_and_refuses_nonsense(stack, api)
         with pytest.raises(PrefectHTTPStatusError) as refused:
             ask(api, "retraining/form", nonsense)
         assert refused.value.response.status_code in {409, 422}
+    for flow, values in (
+        ("iteration", {"number": 0, "stage": "pilot", "location": "x"}),
+        ("iteration", {"number": 1, "stage": "no such rung", "location": "x"}),
+        ("iteration", {"number": 1}),
+        ("feedback_approval", {"review": "../../etc; drop table"}),
+        ("feedback_approval", {}),
+        ("monitoring", {"project": "No Such Thing!"}),
+    ):
+        with pytest.raises(PrefectHTTPStatusError) as refused:
+            ask(api, f"{flow}/form", values)
+        assert refused.value.response.status_code in {409, 422}, (flow, values)
     stranger = ask(api, "retraining/form", {"asked_by": "mallory", "reason": "Because I would like to see it run."})
     assert ended(stack, api, stranger) == "Failed"
     assert stack.states("form") == []

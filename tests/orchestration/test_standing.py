@@ -55,6 +55,13 @@ def test_a_decision_is_carried_out_by_server_worker_and_dispatcher(stack):
     assert verify(stack.ledger).intact
 
 
+def test_a_runs_process_says_that_it_runs_before_it_loads_the_heavy_libraries():
+    heavy = "{'pandas', 'mlflow', 'lightgbm', 'sklearn', 'evidently', 'pandera'}"
+    code = f"import sys, flows.iteration; print(sorted({heavy} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stdout.strip() == "[]", done.stderr
+
+
 def test_prefects_own_command_lists_the_deployments(stack):
     done = subprocess.run(
         [sys.executable, "-m", "prefect", "deployment", "ls"],

@@ -57,21 +57,27 @@ def note_break(tx: Transaction, record: IterationRecord, place: str, reason: str
     return sum(event.body.get("place") == place for event in _since_fresh(tx, record) if event.kind == BROKEN_OFF)
 
 
-def note_put_back(tx: Transaction, record: IterationRecord, state: str) -> None:
-    """Note that a run that ended without effect was put back in line.
+def note_put_back(tx: Transaction, record: IterationRecord, state: str, *, ended: bool) -> None:
+    """Note that a run without effect was put back in line.
 
     Args:
         tx: the transaction.
         record: the iteration.
         state: what Prefect called the run's state.
+        ended: whether that state is final; else the run was only long in starting, or its process is gone.
     """
-    body = {"reason": f"its run was {state} without effect"}
+    body = {"reason": f"its run was {state} without effect", "ended": ended}
     tx.append(PUT_BACK, record.project, record.subject, "landed", "", body)
 
 
 def take_ups(reader: Reader, record: IterationRecord) -> int:
-    """How often a run of this iteration was put back in line."""
-    return sum(event.kind == PUT_BACK for event in _since_fresh(reader, record))
+    """How often an iteration was begun without coming to its end: by its own word, or by Prefect's before it had one.
+
+    A run that is long in starting, as on a machine with too much to do, does not count.
+    """
+    since = _since_fresh(reader, record)
+    begun = sum(event.kind == "iteration.running" for event in since)
+    return max(begun, sum(event.kind == PUT_BACK and event.body["ended"] for event in since))
 
 
 def last_reason(reader: Reader, record: IterationRecord) -> str:
@@ -93,7 +99,7 @@ def _troubles(reader: Reader) -> Iterator[Trouble]:
         if record.state in {"failed", "refused"}:
             found = _events(reader, _of(record).where(events.c.kind == f"iteration.{record.state}"))
         else:
-            found = _since_fresh(reader, record)
+            found = [event for event in _since_fresh(reader, record) if event.kind != "iteration.running"]
         if found:
             # What a run said of itself tells more than that it was put back.
             told = [event for event in found if event.kind != PUT_BACK] or found
@@ -108,7 +114,8 @@ def _since_fresh(reader: Reader, record: IterationRecord) -> list[Event]:
         events.c.subject.in_([record.subject, open_key(record.project, record.number, record.stage)]),
         events.c.kind.in_(_FRESH),
     )
-    wanted = _of(record).where(events.c.kind.in_([BROKEN_OFF, PUT_BACK]), events.c.seq > begun.scalar_subquery())
+    kinds = [BROKEN_OFF, PUT_BACK, "iteration.running"]
+    wanted = _of(record).where(events.c.kind.in_(kinds), events.c.seq > begun.scalar_subquery())
     return _events(reader, wanted)
 
 
