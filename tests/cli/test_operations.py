@@ -186,7 +186,7 @@ def test_an_iteration_that_breaks_off_and_one_that_failed_are_told_with_reason_a
         note_put_back(tx, record, "Failed", ended=True)
     shown = landed("status").output
     name = f"{review.project}, iteration 1, pilot"
-    assert f"! {name}: running; its run ended without effect, once so far, and is taken up again" in shown
+    assert f"! {name}: running, taken up again once so far" in shown
     assert reason in shown
     with Ledger(Settings().ledger) as ledger, ledger.transaction() as tx:
         transition(tx, record, "failed", actor="robin", details={"reason": f"{reason}; it came back 3 times"})

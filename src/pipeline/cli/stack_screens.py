@@ -59,8 +59,7 @@ def _show_trouble(out: Console, trouble: Trouble) -> None:
     waits = trouble.state in {"failed", "refused"}
     sign, style = ("✗", "red") if waits else ("!", "yellow")
     often = "once" if trouble.times == 1 else f"{trouble.times} times"
-    going = f"{trouble.state}; its run ended without effect, {often} so far, and is taken up again"
-    stands = trouble.state if waits else going
+    stands = trouble.state if waits else f"{trouble.state}, taken up again {often} so far"
     name = f"{trouble.project}, iteration {trouble.number}, {trouble.stage}"
     # The reason may quote anything: it is text, never markup.
     out.print()

@@ -77,7 +77,8 @@ def take_ups(reader: Reader, record: IterationRecord) -> int:
     """
     since = _since_fresh(reader, record)
     begun = sum(event.kind == "iteration.running" for event in since)
-    return max(begun, sum(event.kind == PUT_BACK and event.body["ended"] for event in since))
+    ended = sum(event.kind == PUT_BACK and bool(event.body["ended"]) for event in since)
+    return max(begun, ended)
 
 
 def last_reason(reader: Reader, record: IterationRecord) -> str:
