@@ -8,6 +8,7 @@ from rich.text import Text
 from flows.breaking import CERTAIN, errors_noted, reason_of
 from flows.delivery import MOST_TAKE_UPS, Dispatcher
 from flows.opening import queue_run
+from flows.watching import failure_told
 from flows.workbench import heading
 from pipeline.errors import Busy, DataError, Finding, LedgerError
 from pipeline.ledger import Ledger, find_intent, get_iteration, pending, requeue, transition
@@ -178,6 +179,17 @@ def test_a_run_that_is_only_long_in_starting_never_fails_it(ledger):
             note_put_back(tx, record_of(ledger), "Submitting", ended=False)
     assert take_ups(ledger, record_of(ledger)) == 1
     assert record_of(ledger).state == "running"
+
+
+def test_a_monitoring_that_fails_is_told_once_a_day(ledger):
+    bench = SimpleNamespace(ledger=ledger, project="shop")
+    for error in (KeyError("Rosa Lima"), KeyError("Rosa Lima"), ConnectionResetError("away for a moment")):
+        with pytest.raises(type(error)), failure_told(bench):
+            raise error
+    assert {sentence.partition(" (")[0] for sentence in told(ledger)} == {
+        "Monitoring could not look at the data: KeyError: …"
+    }
+    assert [event.kind for event in ledger.events("shop")].count("alarm.raised") == 1
 
 
 def test_brackets_in_a_persons_reason_are_no_markup():

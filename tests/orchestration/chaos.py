@@ -22,7 +22,7 @@ from tests.postgres import postgresql, postgresql_tools
 
 #: Parts that are killed, with the flows as one of them.
 VICTIMS = ("server", "worker", "dispatcher", "flows", "worker and flows")
-#: Time between two kills, on average, as a share of what the first iterations took undisturbed: a slow machine can play.
+#: Mean time between two kills, as a share of what the first iterations took undisturbed: a slow machine can play too.
 PACE = 0.3
 #: Seconds for each project to come to rest.
 REST = 1800.0
