@@ -90,8 +90,9 @@ def _note(tx: Transaction, record: IterationRecord, error: Exception) -> None:
     certain = times >= CERTAIN and not is_passing(error)
     if certain:
         fail(tx, record, f"{reason}; it came back {times} times", reason, record.started_by)
-    then = "failed" if certain else "is taken up again"
-    _log.error("iteration %s broke off (time %d) and %s: %s", record.subject, times, then, reason)
+    then = "failed" if certain else "is to be taken up again"
+    if not isinstance(error, LandedError):  # which whoever called the flow shows as it is
+        _log.error("iteration %s broke off (time %d) and %s: %s", record.subject, times, then, reason)
 
 
 def _place(error: Exception) -> str:

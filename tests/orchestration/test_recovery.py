@@ -112,6 +112,28 @@ def test_a_training_longer_than_any_limit_of_silence_runs_once(stack):
 
 
 @pytest.mark.timeout(900)
+def test_a_training_goes_on_while_prefects_server_is_away(stack):
+    project = "server-away"
+    charter = stack.deploy(stack.charter(project, seconds=40))
+    open_by_hand(stack.ledger, charter, stack.root / "source", "robin")
+    stack.until(lambda: any(project in line for line in stack.noted()), "it trains", 240)
+    worker = stack.running["worker"]
+    stack.kill("server")
+    stack.until(lambda: stack.noted()[trained_first(stack, project)] == 1, "the first training ends without it", 120)
+    stack.start("server")
+    stack.wait_for_review(1, project, 240)
+    assert worker.poll() is None  # the same one, which waited
+    assert [times for what, times in stack.noted().items() if what.startswith(f"train-begin {project}")] == [1, 1]
+    assert Counter(event.kind for event in stack.ledger.events(project))["iteration.running"] == 1
+
+
+def trained_first(stack: Stack, project: str) -> str:
+    """How the toy notes that the first candidate is trained."""
+    begun = next(what for what in stack.noted() if what.startswith(f"train-begin {project}") and what.endswith("first"))
+    return begun.replace("train-begin", "train-end")
+
+
+@pytest.mark.timeout(900)
 def test_an_error_nobody_foresaw_is_told_and_fails_after_three_tries_and_goes_on_once_it_is_mended(stack):
     project = "with-a-fault"
     fault = stack.root / "source" / f"fault-{project}"
