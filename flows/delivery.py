@@ -27,13 +27,15 @@ from prefect.client.schemas.filters import (
 )
 from prefect.client.schemas.objects import FlowRun, StateType
 from prefect.deployments import run_deployment
+from prefect.exceptions import ObjectNotFound
 from prefect.states import Crashed, Scheduled
 
+from flows.breaking import fail, is_passing
 from flows.dispatch import deliver
 from flows.feedback import feedback_approval
 from pipeline.errors import LandedError
-from pipeline.ledger import Intent, Ledger, find_iteration, mark_done, open_key, pending, transition
-from pipeline.ledger.iterations import IterationRecord, take_ups
+from pipeline.ledger import Intent, IterationRecord, Ledger, find_iteration, open_key, pending
+from pipeline.ledger.breaks import last_reason, note_put_back, take_ups
 from pipeline.ledger.leases import Watch, break_silent, find_lease, project_lease
 from pipeline.notices import deliver_notice, due_notices
 from pipeline.settings import Settings
@@ -96,10 +98,14 @@ class Dispatcher:
     def _try(self, intent: Intent) -> None:
         try:
             self._deliver(intent)
-        except LandedError as error:
-            self._pause(intent, str(error))
+        except ObjectNotFound:
+            self._pause(intent)
+            _log.warning("%s: its deployment is not registered yet; the worker does that", intent.key)
         except Exception as error:  # noqa: BLE001 - whatever a server out of reach raises: tried again, and logged
-            self._pause(intent, f"{type(error).__name__}: {error}")
+            self._pause(intent)
+            expected = isinstance(error, LandedError) or is_passing(error)
+            kind = "" if isinstance(error, LandedError) else f"{type(error).__name__}: "
+            _log.warning("%s: %s%s", intent.key, kind, error, exc_info=None if expected else error)
         finally:
             with self._lock:
                 self._under_way.discard(intent.key)
@@ -118,7 +124,7 @@ class Dispatcher:
         if take_ups(self.ledger, record) >= MOST_TAKE_UPS:
             self._give_up(record)
             return
-        self._see_to(intent, queue_iteration(intent))
+        self._see_to(intent, record, queue_iteration(intent))
 
     def _somebody_works(self, record: IterationRecord) -> bool:
         """Whether a living process holds the project; a dead one's lease is broken on the way."""
@@ -133,7 +139,7 @@ class Dispatcher:
         self._starting[open_key(record.project, record.number, record.stage)] = (None, float("-inf"))
         return not broken
 
-    def _see_to(self, intent: Intent, run: FlowRun) -> None:
+    def _see_to(self, intent: Intent, record: IterationRecord, run: FlowRun) -> None:
         """Put a run back in line when it ended without effect, or is long in starting without holding the lease."""
         state = run.state
         if state is None or state.is_scheduled():
@@ -147,20 +153,21 @@ class Dispatcher:
         with get_client(sync_client=True) as client:
             client.set_flow_run_state(run.id, Scheduled(name="Recovering"))
         self._starting.pop(intent.key, None)
-        _log.warning("%s: its run was %s without effect and is put back in line", intent.key, state.name)
-        self._pause(intent, "")
+        with self.ledger.transaction() as tx:
+            note_put_back(tx, record, str(state.name), ended=state.is_final())
+        told = f": {state.message}" if state.message else ""
+        _log.warning("%s: its run was %s without effect and is put back in line%s", intent.key, state.name, told)
+        self._pause(intent)
 
     def _give_up(self, record: IterationRecord) -> None:
-        reason = f"its process ended {MOST_TAKE_UPS} times before it was finished; see data/logs/worker.log"
         with self.ledger.transaction() as tx:
-            transition(tx, record, "failed", actor="landed", details={"reason": reason})
-            mark_done(tx, open_key(record.project, record.number, record.stage))
+            last = last_reason(tx, record)
+            told = f"its process ended {MOST_TAKE_UPS} times before it was finished{f'; last: {last}' if last else ''}"
+            fail(tx, record, f"{told}; see data/logs/worker.log", told, "landed")
 
-    def _pause(self, intent: Intent, reason: str) -> None:
+    def _pause(self, intent: Intent) -> None:
         tries = self._tries[intent.key] = self._tries.get(intent.key, 0) + 1
         self._not_before[intent.key] = self.clock() + min(LONGEST_PAUSE, 0.5 * 2**tries)
-        if reason:
-            _log.warning("%s: %s", intent.key, reason)
 
     def _forget(self, keys: set[str]) -> None:
         keys = keys | self._under_way

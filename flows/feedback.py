@@ -1,13 +1,14 @@
 """``feedback_approval``: the task that turns a decision of people into the next iteration or a stage of the rollout."""
 
 import json
-from typing import Any
+from typing import Annotated, Any
 
 from prefect import flow, task
 from prefect.artifacts import create_markdown_artifact
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State
 from prefect.states import Completed
+from pydantic import Field
 
 from flows.carrying import point_champion, track_decision
 from flows.opening import queue_run
@@ -36,9 +37,11 @@ from pipeline.rollout.arms import arms_from, record_arms
 from pipeline.rollout.ladder import Release, current, next_stage, release, roll_back, withdraw
 from pipeline.settings import Settings
 
+ReviewId = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{1,159}$", description="id of the review request")]
+
 
 @flow(name="feedback_approval", flow_run_name="{review}", persist_result=False)
-def feedback_approval(review: str) -> State:
+def feedback_approval(review: ReviewId) -> State:
     """Apply a review's decision, once; running it again changes nothing, running it without a quorum is refused.
 
     Args:

@@ -14,7 +14,7 @@ from pydantic import Field
 
 from flows.steps import DRIFT_ROWS, step
 from flows.triggering import Triggered, open_by_trigger
-from flows.watching import MONITORING, Drift, Newest, Watch, watch
+from flows.watching import MONITORING, Drift, Newest, Watch, failure_told, watch
 from pipeline.charter.model import Slug
 from pipeline.datasets import catalog
 from pipeline.datasets.assessment import DRIFT
@@ -61,7 +61,7 @@ def monitoring(project: Project, location: Place = None) -> State:
     Raises:
         Refused: the ledger does not know the project, or not where its data lies.
     """
-    with watch(project, location) as bench:
+    with watch(project, location) as bench, failure_told(bench):
         if bench.stopped:
             return Completed(name="NothingNew", message=f"the project was {bench.stopped}")
         take_deliveries(bench)

@@ -8,12 +8,15 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
+from flows.breaking import is_passing, reason_of
 from pipeline.charter import Charter
 from pipeline.charter.reading import charter_from_canonical
 from pipeline.datasets.dataset import Dataset
 from pipeline.errors import DataError, Finding, Refused
+from pipeline.language import say
 from pipeline.ledger import Ledger, all_iterations, project_end
 from pipeline.ledger.deployed import find_deployed
+from pipeline.monitoring.alarms import Alarm, raise_alarms
 from pipeline.problems.base import Problem
 from pipeline.problems.registry import find
 from pipeline.settings import Settings
@@ -118,3 +121,20 @@ def watch(project: str, location: Path | None) -> Iterator[Watch]:
         yield Watch(
             settings, ledger, find(found.problem), found, Path(place), trained[-1] if trained else None, known, stopped
         )
+
+
+@contextmanager
+def failure_told(bench: Watch) -> Iterator[None]:
+    """Have people told, once a day, that nobody looks at their data; the error goes on.
+
+    A store out of reach is not told: the next run, or the next try, gets through.
+    """
+    try:
+        yield
+    except Exception as error:
+        if not is_passing(error):
+            with bench.ledger.transaction() as tx:
+                sentence = say("Monitoring could not look at the data: {reason}.", reason=reason_of(error))
+                alarm = Alarm("failure", f"monitoring failed, {tx.now().date()}", sentence, {})
+                raise_alarms(tx, bench.project, [alarm], actor=MONITORING)
+        raise

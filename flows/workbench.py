@@ -10,21 +10,21 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from rich.markup import escape
+
+from flows.breaking import errors_noted
 from flows.holding import held
 from pipeline.charter import Charter, Stage
 from pipeline.charter.reading import charter_from_canonical
-from pipeline.errors import Busy, LandedError, LedgerError
-from pipeline.ledger import IterationRecord, Ledger, Transaction, get_iteration, mark_done, open_key, transition
+from pipeline.ledger import IterationRecord, Ledger, Transaction, get_iteration, transition
 from pipeline.ledger.leases import Lease, fence
-from pipeline.notices.announcements import announce_failure
-from pipeline.problems.base import Problem
-from pipeline.problems.registry import find
 from pipeline.progress import Reporter, reporter
 from pipeline.review.requests import reviews_of
 from pipeline.settings import Settings
 
 if TYPE_CHECKING:
     from pipeline.models.tracking import Tracking
+    from pipeline.problems.base import Problem
 
 
 #: How long a period of the charter is.
@@ -50,7 +50,7 @@ class Workbench:
     settings: Settings
     ledger: Ledger
     lease: Lease
-    problem: Problem
+    problem: "Problem"
     record: IterationRecord
     charter: Charter
     location: Path
@@ -106,7 +106,7 @@ class Workbench:
 
 @contextmanager
 def workbench(project: str, number: int, stage: str, location: Path) -> Iterator[Workbench]:
-    """Take up an iteration: it is ``running`` inside, and ``failed`` with its reason if one of our errors leaves.
+    """Take up an iteration: it is ``running`` inside; for what becomes of it in an error see :mod:`flows.breaking`.
 
     An interruption leaves it ``running``: whoever takes it up again finds the finished steps in the ledger.
 
@@ -118,26 +118,20 @@ def workbench(project: str, number: int, stage: str, location: Path) -> Iterator
         with ledger.transaction() as tx:
             record = get_iteration(tx, project, number, stage)
             record = transition(tx, record, "running", actor=record.started_by)
-        charter = charter_from_canonical(json.loads(record.charter))
-        problem, attempt = find(charter.problem), _attempt(ledger, record)
-        try:
+        with errors_noted(ledger, lease, record):
+            # Only now: pandas, which every domain needs, takes longer to load than all before it.
+            from pipeline.problems.registry import find
+
+            charter = charter_from_canonical(json.loads(record.charter))
+            problem, attempt = find(charter.problem), _attempt(ledger, record)
             yield Workbench(settings, ledger, lease, problem, record, charter, location, attempt)
-        except (Busy, LedgerError):
-            # Taken over by another process, or a store out of reach for now: the iteration itself is sound.
-            raise
-        except LandedError as error:
-            with ledger.transaction() as tx:
-                fence(tx, lease)
-                transition(tx, record, "failed", actor=record.started_by, details={"reason": str(error)})
-                mark_done(tx, open_key(project, number, stage))
-                announce_failure(tx, project, number, stage, error.headline)
-            raise
 
 
 def heading(bench: Workbench) -> str:
     """What is run and why, in one line."""
     record = bench.record
-    return f"[bold]Iteration {record.number}, {record.stage}[/]  {record.why['sentence']}"
+    # The sentence may be a person's own: square brackets in it are no markup.
+    return f"[bold]Iteration {record.number}, {record.stage}[/]  {escape(record.why['sentence'])}"
 
 
 def _attempt(ledger: Ledger, record: IterationRecord) -> str:

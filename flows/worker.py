@@ -1,6 +1,7 @@
 """The worker: registers every project's deployments with Prefect and runs what is due, a process per run."""
 
 import asyncio
+import logging
 from collections.abc import Callable
 
 from prefect.runner import Runner
@@ -25,6 +26,8 @@ async def serve_projects(ledger: Ledger, limit: int, alive: Callable[[], None]) 
         limit: runs at a time; the longest due goes first.
         alive: called every few seconds.
     """
+    # Said every second while runs wait for a place; it would bury what happened.
+    logging.getLogger("prefect.runner").addFilter(lambda record: "at capacity" not in record.getMessage())
     runner = Runner(name="landed", query_seconds=POLL, limit=limit, pause_on_shutdown=False)
     served: Served = {}
     await _register(runner, ledger, served)

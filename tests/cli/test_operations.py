@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from pipeline.cli.standing import ledger_standing
-from pipeline.ledger import Ledger, enqueue
+from pipeline.ledger import Ledger, enqueue, get_iteration, transition
+from pipeline.ledger.breaks import note_break, note_put_back
 from pipeline.settings import Settings
 from pipeline.stack.processes import members, start_mark
 from pipeline.stack.state import Folders, PartState, StackState, last, locked, write
@@ -175,6 +176,26 @@ def test_the_ledger_is_told_with_its_head_reviews_and_oldest_intent(home, review
     shown = landed("status").output
     assert "60 min" in shown
     assert head.hash[:16] in shown
+
+
+def test_an_iteration_that_breaks_off_and_one_that_failed_are_told_with_reason_and_remedy(home, review):
+    reason = "ValueError: no visits of … [/red] (toy.py:1 in load)"
+    with Ledger(Settings().ledger) as ledger, ledger.transaction() as tx:
+        record = transition(tx, get_iteration(tx, review.project, 1, "pilot"), "running", actor="robin")
+        note_break(tx, record, "ValueError toy.py:1", reason)
+        note_put_back(tx, record, "Failed", ended=True)
+    shown = landed("status").output
+    name = f"{review.project}, iteration 1, pilot"
+    assert f"! {name}: running, taken up again once so far" in shown
+    assert reason in shown
+    with Ledger(Settings().ledger) as ledger, ledger.transaction() as tx:
+        transition(tx, record, "failed", actor="robin", details={"reason": f"{reason}; it came back 3 times"})
+    shown = landed("status").output
+    assert f"✗ {name}: failed" in shown
+    assert f"{reason}; it came back 3 times" in shown
+    assert "landed run CHARTER" in shown
+    (told,) = json.loads(landed("status", "--json").output)["ledger"]["troubles"]
+    assert (told["project"], told["state"]) == (review.project, "failed")
 
 
 def test_a_damaged_ledger_is_told_and_is_not_healthy(home):

@@ -62,6 +62,29 @@ def test_a_locked_file_is_refused_with_a_remedy(tmp_path: Path, monkeypatch: pyt
     assert "let the other process finish" in text
 
 
+def test_a_store_whose_making_was_cut_off_is_made_anew_and_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """MLflow's migrations cannot be taken up where a killed process left them: half a store would be one for ever."""
+    whole = store._make
+
+    def cut_off(path: Path, make) -> None:
+        with closing(sqlite3.connect(path.with_name(f".{path.name}.draft"))) as half:
+            half.execute("CREATE TABLE experiments (half INTEGER)")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(store, "_make", cut_off)
+    with pytest.raises(KeyboardInterrupt):
+        Tracking(Settings(data=tmp_path))
+    assert not (tmp_path / "mlflow" / "mlflow.db").exists()
+    monkeypatch.setattr(store, "_make", whole)
+    Tracking(Settings(data=tmp_path))
+    with closing(sqlite3.connect(tmp_path / "mlflow" / "mlflow.db")) as made:
+        assert made.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+        assert {"runs", "registered_models"} <= {name for (name,) in made.execute("SELECT name FROM sqlite_master")}
+    assert sorted(path.name for path in (tmp_path / "mlflow").iterdir()) == [".mlflow.db.lock", "mlflow.db"]
+
+
 @pytest.mark.parametrize(
     ("url", "found"),
     [

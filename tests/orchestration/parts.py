@@ -50,7 +50,7 @@ def toy_values(project: str, seconds: float = 0.0) -> dict[str, Any]:
     ]
     values["model"] |= {"candidates": candidates, "train_periods": 8}
     values["policy"] = {"name": "call", "parameters": {}}
-    rung = {**values["stages"][0], "periods": 4, "milestone": 0.05, "worst_unit_limit": 0.9}
+    rung = {**values["stages"][0], "controls": 0, "periods": 4, "milestone": 0.05, "worst_unit_limit": 0.9}
     values["stages"] = [{**deepcopy(rung), "name": name, "units": units} for name, units in (("pilot", 6), ("all", 12))]
     values["budget"] |= {"iterations": 60, "stop_after_no_gain": 60}
     # Finished training is recalled under its key whatever the project; each project here is to train for itself.
@@ -80,7 +80,8 @@ class Stack:
         own = {"LANDED_DATA": str(root / "data"), "LANDED_REPORTS": str(root / "reports"), "LANDED_USER": "robin"}
         # A copy, so that a test may edit the domain's source.
         self.toy = Path(shutil.copytree(TOY, root / "toy", ignore=shutil.ignore_patterns("__pycache__")))
-        path = os.pathsep.join([str(self.toy), *filter(None, [os.environ.get("PYTHONPATH")])])
+        given = {**os.environ, **(env or {})}.get("PYTHONPATH", "")
+        path = os.pathsep.join([str(self.toy), *filter(None, [given])])
         self.env = {**os.environ, **own, **(env or {}), "TOY_LOG": str(self.log), "PYTHONPATH": path}
         for name in ("data/prefect", "reports", "source", "logs"):
             (root / name).mkdir(parents=True, exist_ok=True)
@@ -94,6 +95,8 @@ class Stack:
         finally:
             os.environ.clear()
             os.environ.update(before)
+        # What the parts say in their logs is their own affair, as it is where `landed up` starts them.
+        self.env = {name: value for name, value in self.env.items() if not name.startswith("PREFECT_LOGGING_")}
         self.ledger = Ledger(self.settings.ledger)
 
     # --- processes
@@ -122,6 +125,11 @@ class Stack:
         for name in names:
             self.running[name].kill()
             self.running[name].wait()
+
+    def revive(self) -> None:
+        """Start what ended by itself, as `landed up` does: a worker ends when its server is away for long."""
+        for name in [name for name, process in self.running.items() if process.poll() is not None]:
+            self.start(name)
 
     def kill_flows(self) -> int:
         """SIGKILL every process that runs a flow; returns how many there were."""

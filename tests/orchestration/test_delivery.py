@@ -18,6 +18,8 @@ from flows.opening import open_by_hand
 from pipeline.ledger import Intent, current_iteration, open_key
 from tests.orchestration.parts import Stack
 
+pytestmark = pytest.mark.proof
+
 
 @pytest.fixture
 def api(stack):
@@ -49,7 +51,6 @@ def told(stack: Stack, project: str) -> Counter[str]:
     return Counter(event.kind for event in stack.ledger.events(project))
 
 
-@pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_nothing_that_prefect_is_told_moves_an_undecided_review(stack, api):
     """Bare run, resume, forced state, forged input: refused, or without effect, while sign-offs are missing."""
@@ -75,7 +76,6 @@ def test_nothing_that_prefect_is_told_moves_an_undecided_review(stack, api):
     assert stack.states("undecided") == [(1, "pilot", "awaiting_review")]
 
 
-@pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_a_decision_applied_stays_applied_once_however_often_it_is_run_again(stack, api):
     started(stack, "again")
@@ -92,7 +92,6 @@ def test_a_decision_applied_stays_applied_once_however_often_it_is_run_again(sta
     assert told(stack, "again") == before
 
 
-@pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_eight_at_once_under_one_key_make_one_run(stack, api):
     started(stack, "eight", seconds=3)
@@ -113,7 +112,6 @@ def test_eight_at_once_under_one_key_make_one_run(stack, api):
     assert [run.id for run in mine] == list(runs)
 
 
-@pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_a_second_trigger_is_merged_into_what_is_under_way_and_told(stack, api):
     started(stack, "twice", seconds=4)
@@ -130,7 +128,6 @@ def test_a_second_trigger_is_merged_into_what_is_under_way_and_told(stack, api):
     assert [state[0] for state in stack.states("twice")] == [1, 2]
 
 
-@pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_prefects_own_form_knows_the_parameters_and_refuses_nonsense(stack, api):
     stack.deploy(stack.charter("form"))
@@ -145,12 +142,22 @@ def test_prefects_own_form_knows_the_parameters_and_refuses_nonsense(stack, api)
         with pytest.raises(PrefectHTTPStatusError) as refused:
             ask(api, "retraining/form", nonsense)
         assert refused.value.response.status_code in {409, 422}
+    for flow, values in (
+        ("iteration", {"number": 0, "stage": "pilot", "location": "x"}),
+        ("iteration", {"number": 1, "stage": "no such rung", "location": "x"}),
+        ("iteration", {"number": 1}),
+        ("feedback_approval", {"review": "../../etc; drop table"}),
+        ("feedback_approval", {}),
+        ("monitoring", {"project": "No Such Thing!"}),
+    ):
+        with pytest.raises(PrefectHTTPStatusError) as refused:
+            ask(api, f"{flow}/form", values)
+        assert refused.value.response.status_code in {409, 422}, (flow, values)
     stranger = ask(api, "retraining/form", {"asked_by": "mallory", "reason": "Because I would like to see it run."})
     assert ended(stack, api, stranger) == "Failed"
     assert stack.states("form") == []
 
 
-@pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_while_people_think_nothing_on_disk_makes_it_train_again(stack, tmp_path):
     """Prefect's results deleted and the domain's source edited: the next rung is measured with the signed model."""
@@ -165,7 +172,6 @@ def test_while_people_think_nothing_on_disk_makes_it_train_again(stack, tmp_path
     assert {what: times for what, times in stack.noted().items() if what.startswith("train-begin thinking")} == trained
 
 
-@pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_answers_of_503_and_broken_connections_are_tried_again(stack, api):
     """The dispatcher reaches the server through a gate that fails every second call."""

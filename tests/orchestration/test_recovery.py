@@ -1,6 +1,9 @@
 """Whatever part dies, and wherever: one next iteration, every training once, MLflow and the ledger tell one story."""
 
+import subprocess
+import sys
 from collections import Counter
+from pathlib import Path
 
 import pytest
 from mlflow.tracking import MlflowClient
@@ -8,6 +11,8 @@ from mlflow.tracking import MlflowClient
 from flows.opening import open_by_hand
 from pipeline.ledger import pending, verify
 from tests.orchestration.parts import Stack
+
+pytestmark = pytest.mark.proof
 
 #: Seconds Prefect's server is away at the moment of a decision.
 OUTAGE = 120
@@ -30,7 +35,6 @@ def killed_and_back(stack: Stack, victim: str) -> None:
     stack.start(victim)
 
 
-@pytest.mark.slow
 @pytest.mark.timeout(1200)
 @pytest.mark.parametrize("victim", ["dispatcher", "worker", "server"])
 def test_killed_at_every_point_of_the_loop_nothing_is_lost_and_nothing_done_twice(stack, victim):
@@ -66,7 +70,6 @@ def test_killed_at_every_point_of_the_loop_nothing_is_lost_and_nothing_done_twic
     assert verify(stack.ledger).intact
 
 
-@pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_the_worker_killed_while_it_submits_and_together_with_its_flow(stack):
     from prefect.client.orchestration import get_client
@@ -96,7 +99,6 @@ def test_the_worker_killed_while_it_submits_and_together_with_its_flow(stack):
     assert [times for what, times in stack.noted().items() if what.startswith(f"train-end {project}")] == [1, 1]
 
 
-@pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_a_training_longer_than_any_limit_of_silence_runs_once(stack):
     from pipeline.ledger.leases import SILENCE
@@ -107,3 +109,54 @@ def test_a_training_longer_than_any_limit_of_silence_runs_once(stack):
     stack.wait_for_review(1, project, 300)
     assert [times for what, times in stack.noted().items() if what.startswith(f"train-begin {project}")] == [1, 1]
     assert Counter(event.kind for event in stack.ledger.events(project))["iteration.running"] == 1
+
+
+@pytest.mark.timeout(900)
+def test_a_training_goes_on_while_prefects_server_is_away(stack):
+    project = "server-away"
+    charter = stack.deploy(stack.charter(project, seconds=40))
+    open_by_hand(stack.ledger, charter, stack.root / "source", "robin")
+    stack.until(lambda: any(project in line for line in stack.noted()), "it trains", 240)
+    worker = stack.running["worker"]
+    stack.kill("server")
+    stack.until(lambda: stack.noted()[trained_first(stack, project)] == 1, "the first training ends without it", 120)
+    stack.start("server")
+    stack.wait_for_review(1, project, 240)
+    assert worker.poll() is None  # the same one, which waited
+    assert [times for what, times in stack.noted().items() if what.startswith(f"train-begin {project}")] == [1, 1]
+    assert Counter(event.kind for event in stack.ledger.events(project))["iteration.running"] == 1
+
+
+def trained_first(stack: Stack, project: str) -> str:
+    """How the toy notes that the first candidate is trained."""
+    begun = next(what for what in stack.noted() if what.startswith(f"train-begin {project}") and what.endswith("first"))
+    return begun.replace("train-begin", "train-end")
+
+
+@pytest.mark.timeout(900)
+def test_an_error_nobody_foresaw_is_told_and_fails_after_three_tries_and_goes_on_once_it_is_mended(stack):
+    project = "with-a-fault"
+    fault = stack.root / "source" / f"fault-{project}"
+    fault.write_text("no visits of 'Rosa Lima' [/red] <b>", encoding="utf-8")
+    charter = stack.deploy(stack.charter(project))
+    open_by_hand(stack.ledger, charter, stack.root / "source", "robin")
+    stack.until(lambda: stack.states(project) == [(1, "pilot", "failed")], "it fails", 300)
+
+    kinds = Counter(event.kind for event in stack.ledger.events(project))
+    assert (kinds["iteration.running"], kinds["iteration.broken_off"], kinds["iteration.failed"]) == (3, 3, 1)
+    assert kinds["intent.queued"] > 1  # the notices
+    assert pending(stack.ledger, project) == ()
+    log = (stack.root / "logs" / "worker.log").read_text(encoding="utf-8")
+    assert "Traceback" in log
+    assert "landed_toy.py" in log
+    shown = subprocess.run(
+        [str(Path(sys.executable).with_name("landed")), "status"], env=stack.env, capture_output=True, text=True
+    ).stdout
+    assert f"{project}, iteration 1, pilot: failed" in shown
+    assert "ValueError: no visits of … [/red] <b> (landed_toy.py:" in shown
+    told = " ".join(str(event.body) for event in stack.ledger.events(project))
+    assert "Rosa" not in told
+
+    fault.unlink()
+    open_by_hand(stack.ledger, charter, stack.root / "source", "robin")
+    stack.wait_for_review(1, project, 240)

@@ -24,6 +24,8 @@ from pipeline.ledger.deployed import deploy, deployed_projects
 from pipeline.monitoring.trigger import Trigger
 from tests.orchestration.parts import toy_values
 
+pytestmark = pytest.mark.proof
+
 PROJECTS, WEEKS, PLACES = 50, 6, 2
 ZONES = ("Europe/Lisbon", "Asia/Shanghai", "America/New_York", "UTC")
 #: Every tenth project's people need more than a week to answer.
@@ -107,7 +109,6 @@ def finished(ledger: Ledger, record) -> None:
             record = transition(tx, record, state, actor="people")
 
 
-@pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_every_week_of_every_project_is_served_once_at_its_local_hour(simulated):
     _, served = simulated
@@ -122,7 +123,6 @@ def test_every_week_of_every_project_is_served_once_at_its_local_hour(simulated)
         assert {(later.date() - earlier.date()).days for earlier, later in pairwise(local)} == {7}, project
 
 
-@pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_nobody_is_starved_however_few_places_there_are(simulated):
     _, served = simulated
@@ -130,7 +130,6 @@ def test_nobody_is_starved_however_few_places_there_are(simulated):
     assert times == sorted(times)  # whoever is due longest goes first
 
 
-@pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_every_run_opened_one_iteration_or_was_merged_and_told(simulated):
     ledger, served = simulated

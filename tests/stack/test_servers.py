@@ -21,29 +21,12 @@ from pipeline.stack.state import Folders, last, running
 from tests.cli.calling import assert_refused, landed
 from tests.conftest import Home
 from tests.stack.made import is_healthy, part, until
+from tests.trap import assert_it_works, trapped
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 #: Servers take ten seconds to start, and minutes on a machine that does much else.
 SERVERS = 240.0
 DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-
-#: Notes every name that is looked up and every address that is called; uvloop would do both out of sight.
-TRAP = """
-import os, sys
-sys.modules["uvloop"] = None
-def note(event, arguments):
-    if event in ("socket.getaddrinfo", "socket.gethostbyname", "socket.gethostbyaddr"):
-        host = arguments[0]
-    elif event in ("socket.connect", "socket.sendto") and isinstance(arguments[1], tuple):
-        host = arguments[1][0]
-    else:
-        return
-    host = host.decode() if isinstance(host, bytes) else host
-    if host not in (None, "", "localhost", "::1") and not str(host).startswith("127."):
-        with open(os.environ["LANDED_TEST_TRAP"], "a") as trap:
-            trap.write(f"{host} {sys.argv}\\n")
-sys.addaudithook(note)
-"""
 
 
 @dataclass(frozen=True)
@@ -74,12 +57,9 @@ def stack(tmp_path_factory):
     """A stack on free ports; started once, since servers take their time."""
     root = tmp_path_factory.mktemp("stack")
     home, trap, output = Home(root), root / "trap", root / "output"
-    (root / "traps").mkdir()
-    (root / "traps" / "sitecustomize.py").write_text(TRAP)
     environment = {
-        **os.environ, **home.environment, "PYTHONPATH": str(root / "traps"), "LANDED_TEST_TRAP": str(trap),
-        "http_proxy": "http://127.0.0.1:9", "MLFLOW_AUTH_ADMIN_PASSWORD": "password1234",
-        "MLFLOW_AUTH_ADMIN_USERNAME": "admin",
+        **os.environ, **home.environment, **trapped(root / "traps", trap), "http_proxy": "http://127.0.0.1:9",
+        "MLFLOW_AUTH_ADMIN_PASSWORD": "password1234", "MLFLOW_AUTH_ADMIN_USERNAME": "admin",
     }  # fmt: skip
     command = [Path(sys.executable).with_name("landed"), "up"]
     command += [word for name in ("prefect", "mlflow", "review") for word in (f"--{name}-port", "0")]
@@ -211,6 +191,7 @@ def test_status_is_zero_once_all_parts_are_healthy(inside):
     assert told["pid"] == inside.process.pid
 
 
+@pytest.mark.proof
 def test_a_killed_server_comes_back_at_the_same_address(inside):
     link, keeper = (
         inside.link("prefect"),
@@ -231,12 +212,7 @@ def test_a_killed_server_comes_back_at_the_same_address(inside):
 
 
 def test_nobody_outside_is_looked_up_or_called(stack):
-    # The trap itself works: a child of the same surroundings that looks somebody up is caught.
-    environment = {**os.environ, "PYTHONPATH": str(stack.trap.parent / "traps")}
-    control = stack.trap.with_name("control")
-    code = "import socket\ntry: socket.getaddrinfo('landed.invalid', 80)\nexcept OSError: pass"
-    subprocess.run([sys.executable, "-c", code], env={**environment, "LANDED_TEST_TRAP": str(control)}, check=True)
-    assert "landed.invalid" in control.read_text()
+    assert_it_works(stack.trap.parent / "traps")
     assert not stack.trap.exists(), stack.trap.read_text()
 
 

@@ -28,7 +28,7 @@ from tests.postgres import PostgresServer
 
 __all__ = ["storage"]
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.proof, pytest.mark.timeout(1800)]
 
 LANDED = Path(sys.executable).parent / "landed"
 PREFIX = "team"

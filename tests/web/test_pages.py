@@ -184,3 +184,14 @@ def test_pages_speak_the_readers_language(site):
     page = site.browser("ana.ruiz").get("/")
     assert page.all("html")[0].attributes["lang"] == "zh-Hans"
     assert site.browser().get("/sign-in", accept_language="zh-CN").all("html")[0].attributes["lang"] == "zh-Hans"
+
+
+def test_the_history_says_why_an_iteration_failed_and_shows_the_reason_as_text(site, ana):
+    reason = "ValueError: no visits of <script>alert(1)</script> (toy.py:1 in load)"
+    with site.ledger.transaction() as tx:
+        for kind in ("iteration.broken_off", "iteration.failed"):
+            tx.append(kind, PROJECT, f"{PROJECT}/9/pilot", "robin", "", {"reason": reason})
+    page = ana.get("/history")
+    assert page.words.count("broke off and is taken up again") == 1
+    assert page.words.count(reason) == 2
+    assert "<script>alert" not in page.text

@@ -9,9 +9,15 @@ from pipeline.errors import Finding, LedgerError
 from pipeline.settings import Settings
 from pipeline.stack.environment import client_environment
 
+#: What a worker or dispatcher says in its log and on Prefect's page, whoever starts it; the surroundings may say else.
+_SPEAKING = {"PREFECT_LOGGING_LEVEL": "INFO", "PREFECT_LOGGING_TO_API_ENABLED": "true"}
 
-def prepared() -> Settings:
+
+def prepared(*, speaking: bool = False) -> Settings:
     """Settings, with everything in place that must stand before Prefect or MLflow is imported.
+
+    Args:
+        speaking: whether Prefect is to log what happens; a command at the terminal stays silent.
 
     Raises:
         LedgerError: a folder cannot be made or written.
@@ -19,8 +25,7 @@ def prepared() -> Settings:
     settings = Settings()
     for folder in (settings.data, settings.data / "prefect", settings.reports):
         _require_writable(folder)
-    quiet = settings.quiet_environment()
-    # The stack lets its worker and dispatcher log to Prefect's page; a command at the terminal stays silent.
+    quiet = {**settings.quiet_environment(), **(_SPEAKING if speaking else {})}
     os.environ.update({name: value for name, value in quiet.items() if "LOGGING" not in name or name not in os.environ})
     # Beside a running stack its Prefect server is used; one of the command's own takes seconds to start.
     beside = client_environment(settings)

@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from pipeline.cli.standing import LedgerStanding, Standing, noted
+from pipeline.ledger.breaks import Trouble
 from pipeline.stack.secrets import USER, read
 from pipeline.stack.state import Folders, PartState, StackState
 
@@ -50,6 +51,22 @@ def show_standing(found: Standing) -> None:
             out.print("[yellow]The last stack was killed; the next `landed up` or `landed down` clears it away.[/]")
     out.print()
     out.print(_ledger_table(found.ledger))
+    for trouble in found.ledger.troubles:
+        _show_trouble(out, trouble)
+
+
+def _show_trouble(out: Console, trouble: Trouble) -> None:
+    waits = trouble.state in {"failed", "refused"}
+    sign, style = ("✗", "red") if waits else ("!", "yellow")
+    often = "once" if trouble.times == 1 else f"{trouble.times} times"
+    stands = trouble.state if waits else f"{trouble.state}, taken up again {often} so far"
+    name = f"{trouble.project}, iteration {trouble.number}, {trouble.stage}"
+    # The reason may quote anything: it is text, never markup.
+    out.print()
+    out.print(Text(f"{sign} {name}: {stands} ({_local(trouble.at)})", style=style), soft_wrap=True)
+    out.print(Text(f"  {trouble.reason}"), soft_wrap=True)
+    if waits:
+        out.print(f"  → mend it, then `landed run CHARTER`, or start retraining/{trouble.project} in Prefect's page")
 
 
 def show_sign_in(found: Standing, *, passwords: bool) -> None:

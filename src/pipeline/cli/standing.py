@@ -6,6 +6,7 @@ from typing import Any
 
 from pipeline.errors import LandedError
 from pipeline.ledger import Ledger, pending
+from pipeline.ledger.breaks import Trouble, troubles
 from pipeline.ledger.store import utc_now
 from pipeline.ledger.tables import reviews
 from pipeline.settings import Settings
@@ -25,6 +26,7 @@ class LedgerStanding:
         open_reviews: how many wait for people.
         pending: intents whose effect is not in the ledger yet.
         oldest: age of the oldest of them in seconds, None when there is none.
+        troubles: iterations that failed, or that have to be taken up again and again.
         problem: why it cannot be read; empty when it can.
     """
 
@@ -35,6 +37,7 @@ class LedgerStanding:
     open_reviews: int = 0
     pending: int = 0
     oldest: float | None = None
+    troubles: tuple[Trouble, ...] = ()
     problem: str = ""
 
 
@@ -85,13 +88,16 @@ def ledger_standing(url: str) -> LedgerStanding:
         if ledger.path is not None and not ledger.path.exists():
             return LedgerStanding(ledger.where)
         try:
-            head, waiting = ledger.head(), pending(ledger)
+            head, waiting, found = ledger.head(), pending(ledger), troubles(ledger)
             opened = ledger.rows(reviews.select().with_only_columns(reviews.c.id).where(reviews.c.state == "open"))
         except LandedError as error:
             why = "; ".join([error.headline, *(finding.found for finding in error.findings)])
             return LedgerStanding(ledger.where, exists=True, problem=why)
         oldest = max(((utc_now() - noted(one.created_at)).total_seconds() for one in waiting), default=None)
-        return LedgerStanding(ledger.where, True, head.seq, head.hash, len(opened), len(waiting), oldest)  # noqa: FBT003
+        return LedgerStanding(
+            ledger.where, exists=True, events=head.seq, head=head.hash, open_reviews=len(opened),
+            pending=len(waiting), oldest=oldest, troubles=found,
+        )  # fmt: skip
 
 
 def as_values(found: Standing) -> dict[str, Any]:

@@ -30,7 +30,7 @@ def worker(
     from pipeline.addresses import require_prefect
     from pipeline.cli.setting import prepared
 
-    settings = prepared()
+    settings = prepared(speaking=True)
     require_prefect(settings)
     from flows.worker import serve_projects
     from pipeline.ledger import Ledger
@@ -48,7 +48,7 @@ def dispatcher() -> None:
     from pipeline.cli.setting import prepared
 
     logging.basicConfig(format="%(asctime)s %(message)s")
-    settings = prepared()
+    settings = prepared(speaking=True)
     from flows.delivery import Dispatcher, close_abandoned
     from pipeline.ledger import Ledger
     from pipeline.notices import queue_reminders

@@ -22,7 +22,7 @@ from pipeline.errors import Finding, LedgerError
 from pipeline.ledger.chain import canonical, digest
 from pipeline.ledger.projects import project_end
 from pipeline.ledger.store import Reader, Transaction
-from pipeline.ledger.tables import events, iterations
+from pipeline.ledger.tables import iterations
 
 Kind = Literal["train", "measure"]
 State = Literal["opened", "running", "awaiting_review", "decided", "applied", "closed", "failed", "refused"]
@@ -230,15 +230,6 @@ def current_iteration(reader: Reader, project: str) -> IterationRecord | None:
     query = select(iterations).where(iterations.c.project == project).order_by(iterations.c.position.desc()).limit(1)
     rows = reader.rows(query)
     return _record(rows[0]) if rows else None
-
-
-def take_ups(reader: Reader, record: IterationRecord) -> int:
-    """How often an iteration was taken up since it was opened, asked for again, or failed last."""
-    mine = events.c.subject == record.subject
-    fresh = ("iteration.failed", "iteration.awaiting_review", "trigger.taken_up")
-    last = select(func.coalesce(func.max(events.c.seq), 0)).where(mine, events.c.kind.in_(fresh)).scalar_subquery()
-    query = select(func.count().label("times")).where(mine, events.c.kind == "iteration.running", events.c.seq > last)
-    return int(reader.rows(query)[0]["times"])
 
 
 def _record(row: Mapping[str, Any]) -> IterationRecord:

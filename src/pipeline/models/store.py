@@ -4,8 +4,9 @@ Read from the settings and reached before MLflow sees it: MLflow itself would re
 answer with a traceback.
 """
 
+import fcntl
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from importlib.util import find_spec
@@ -88,16 +89,21 @@ def _artifacts(text: str) -> str:
 
 
 @contextmanager
-def opened(store: Store) -> Iterator[None]:
+def opened(store: Store, make: Callable[[str], object]) -> Iterator[None]:
     """Hold a store that was seen to answer while MLflow's client is made for it.
 
-    On PostgreSQL the block runs under a lock, since two processes that make MLflow's tables at once would both fail.
+    Two processes that make MLflow's tables at once would both fail, and one that is killed meanwhile would leave half
+    of them: on PostgreSQL the block runs under a lock, and a SQLite file is made beside its place and put there whole.
+
+    Args:
+        store: where it is.
+        make: makes MLflow's tables in the database of a URI.
 
     Raises:
         LedgerError: it cannot be created, reached or written; told at once where waiting does not help.
     """
     if store.database is not None:
-        _probe(store.database)
+        _probe(store.database, make)
         yield
     elif store.remote:
         yield
@@ -108,10 +114,14 @@ def opened(store: Store) -> Iterator[None]:
             yield
 
 
-def _probe(path: Path) -> None:
-    """Fail at once on a file that cannot be written; MLflow itself would retry for most of a minute."""
+def _probe(path: Path, make: Callable[[str], object]) -> None:
+    """Make a file that is not there; fail at once on one that cannot be written, which MLflow would retry for long."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        if not path.exists():
+            with _alone(path.with_name(f".{path.name}.lock")):
+                if not path.exists():
+                    _make(path, make)
         with closing(sqlite3.connect(path, timeout=PATIENCE, isolation_level=None)) as connection:
             connection.execute("BEGIN IMMEDIATE")
             connection.execute("SELECT count(*) FROM sqlite_master")
@@ -119,3 +129,23 @@ def _probe(path: Path) -> None:
     except (OSError, sqlite3.Error) as exc:
         remedy = "let the other process finish, check the rights of the directory, or point to another one"
         raise LedgerError("The tracking store cannot be opened", [Finding(str(path), str(exc), remedy)]) from exc
+
+
+@contextmanager
+def _alone(lock: Path) -> Iterator[None]:
+    """One process of this machine at a time; whoever dies lets go."""
+    with lock.open("a") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        yield
+
+
+def _make(path: Path, make: Callable[[str], object]) -> None:
+    draft, whole = path.with_name(f".{path.name}.draft"), path.with_name(f".{path.name}.whole")
+    for left in (draft, whole):
+        left.unlink(missing_ok=True)
+    make(f"sqlite:///{draft}")
+    # A copy, because MLflow keeps the draft open for as long as the process lives.
+    with closing(sqlite3.connect(draft)) as source, closing(sqlite3.connect(whole)) as target:
+        source.backup(target)
+    whole.replace(path)
+    draft.unlink()

@@ -87,7 +87,7 @@ class Tracking:
 
     @persistent
     def _connected(self) -> MlflowClient:
-        with opened(self.store):
+        with opened(self.store, lambda uri: MlflowClient(tracking_uri=uri, registry_uri=uri)):
             client = MlflowClient(tracking_uri=self.uri, registry_uri=self.uri)
             if self.store.remote:
                 client.search_experiments(max_results=1)

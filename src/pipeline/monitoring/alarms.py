@@ -24,7 +24,7 @@ class Alarm:
     """One breach.
 
     Attributes:
-        kind: ``contract``, ``guardrail`` or ``late``.
+        kind: ``contract``, ``guardrail``, ``late`` or ``failure``.
         subject: a few words that tell it from every other one, period included.
         sentence: what happened, for people.
         figures: what the sentence stands on, JSON-ready.

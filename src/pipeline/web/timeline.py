@@ -31,7 +31,7 @@ class Told:
         event: the event.
         sentence: what happened.
         sign: a symbol beside it.
-        note: people's own words that belong to it, such as a comment.
+        note: people's own words that belong to it, such as a comment; of what failed, the reason.
         links: where to look further: title and address.
     """
 
@@ -53,6 +53,8 @@ def tell(event: Event, settings: Settings, runs: Mapping[str, str]) -> Told:
     sign, words = _KNOWN.get(event.kind, ("·", _unknown))
     finding = event.body.get("finding")
     note = str(event.body.get("comment", "")) or (str(finding.get("found", "")) if isinstance(finding, Mapping) else "")
+    if event.kind in {"iteration.failed", "iteration.broken_off"}:
+        note = str(event.body.get("reason", ""))
     return Told(event, words(event), sign, note, tuple(_links(event, settings, runs)))
 
 
@@ -134,6 +136,11 @@ _KNOWN: Mapping[str, tuple[str, Callable[[Event], str]]] = {
     "iteration.applied": ("·", lambda e: say("Iteration {number}, stage {stage}: the decision is applied", **_of(e))),
     "iteration.closed": ("●", lambda e: say("Iteration {number}, stage {stage}, is closed", **_of(e))),
     "iteration.failed": ("✗", lambda e: say("Iteration {number}, stage {stage}, failed", **_of(e))),
+    "iteration.broken_off": (
+        "!",
+        lambda e: say("Iteration {number}, stage {stage}, broke off and is taken up again", **_of(e)),
+    ),
+    "iteration.put_back": ("·", lambda e: say("Iteration {number}, stage {stage}, is put back in line", **_of(e))),
     "iteration.refused": ("✗", lambda e: say("Iteration {number}, stage {stage}, was refused", **_of(e))),
     "trial.begun": ("·", lambda e: say("The units of a trial were noted before it began: {what}", **_of(e))),
     "work.finished": ("·", lambda e: say("A piece of work was finished", **_of(e))),

@@ -61,6 +61,9 @@ class Toy:
         return ()
 
     def load(self, charter, location):
+        fault = location / f"fault-{charter.project}"
+        if fault.exists():
+            raise ValueError(fault.read_text(encoding="utf-8"))  # what nobody foresaw
         return {"visits": pd.read_parquet(location / "visits.parquet")}
 
     def contracts(self, charter, found):
