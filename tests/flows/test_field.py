@@ -74,6 +74,8 @@ def test_a_kpi_that_was_bought_with_stock_goes_nowhere(bought, ledger):
     assert goal["value"][0] < goal["baseline"][0]
     assert stock["value"][0] > stock["baseline"][0]
     assert "guardrail.average_inventory" in result["blocking"]
+    # A chain counts its shelves: its own books show it against the controls too, without any twin of the world.
+    assert "field.guardrail.average_inventory" in result["blocking"]
     assert bought.row.review.decision == "hold"
     assert current(ledger, PROJECT) is None
     assert not [event for event in bought.events if event.kind == "rollout.released"]

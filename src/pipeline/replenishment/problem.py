@@ -1,5 +1,6 @@
 """The replenishment domain as the loop sees it. Importing it and calling ``check`` loads no model library."""
 
+import math
 from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
@@ -91,20 +92,22 @@ class Replenishment:
     def measured_baseline(self, charter: Charter, dataset: Dataset, units: tuple[str, ...]) -> float:
         """The charter's KPI under its baseline policy on these stores.
 
-        The stock-out rate of today's rule is what the chain sees: the share of listed series-weeks in which the shelf
-        ran empty, over ``measured_over`` weeks. Anything else is measured by the rolling games.
+        What today's rule gives stands in the chain's own books, over ``measured_over`` weeks. What these do not tell,
+        and any other policy, is measured by the rolling games.
         """
-        goal = charter.kpi
+        goal, kpi = charter.kpi, offers.KPIS[charter.kpi.name]
         panel = self._scoped(charter, dataset)
-        if goal.name == "stockout_rate" and goal.baseline.policy == "incumbent" and charter.data.source == "retailer":
-            from pipeline.replenishment.measures import seen_stockouts
+        if goal.baseline.policy == "incumbent" and charter.data.source != "vn2":
+            from pipeline.replenishment.observed import seen
 
             stores = panel.series["store"].isin(units).to_numpy()
-            return seen_stockouts(panel.take(stores), goal.baseline.measured_over)
+            found = seen(panel.take(stores), kpi, goal.baseline.measured_over)
+            if not math.isnan(found):
+                return found
         from pipeline.replenishment.candidates import measured_in_games
 
         games = self._games(charter, dataset, units)
-        return measured_in_games(charter, games.games, games.cutoffs, offers.KPIS[goal.name])
+        return measured_in_games(charter, games.games, games.cutoffs, kpi)
 
     def train(
         self,
@@ -189,13 +192,13 @@ class Replenishment:
         return panel.series[["store", "product"]].assign(order=orders)
 
     def observed(self, charter: Charter, dataset: Dataset) -> Observed:
-        """Reported stock-outs and sales of every store and week, by department."""
+        """Reported stock-outs, sales and stock of every store and week, by department."""
         from pipeline.replenishment.observed import observed
 
         return observed(self._scoped(charter, dataset))
 
     def realised(self, charter: Charter, dataset: Dataset, followers: Mapping[str, date] | None = None) -> pd.DataFrame:
-        """Stock-outs as reported in each week, and stock and its turnover in the newest one."""
+        """Stock-outs of each week, and stock and its turnover where it was counted: every week, or the newest one."""
         from pipeline.replenishment.realised import realised
 
         panel = self._scoped(charter, dataset)
