@@ -58,6 +58,18 @@ def followers(reader: Reader, project: str) -> tuple[str, ...]:
     return tuple(sorted({str(unit) for units in named for unit in units}))
 
 
+def under_todays_rule(bench: Workbench, dataset: Dataset) -> tuple[str, ...]:
+    """Units whose history is today's rule's alone: those of the stage, or of the whole where the stage has none left.
+
+    Once units follow a model their newest weeks are its work. Taken for the baseline, they would make a target look met
+    that today's rule never meets.
+    """
+    followed = set(followers(bench.ledger, bench.charter.project))
+    last = bench.charter.stages[-1]
+    both = (bench.problem.units(bench.charter, dataset, stage) for stage in (bench.stage, last))
+    return next((fresh for units in both if (fresh := tuple(unit for unit in units if unit not in followed))), ())
+
+
 def measured_in_field(bench: Workbench, dataset: Dataset, candidates: Candidates, played: Played) -> Field:
     """What the field shows after the weeks that were played, and the arms of the rung above.
 

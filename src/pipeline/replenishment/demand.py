@@ -93,6 +93,14 @@ class WorldSpec:
         return self.burn_in + self.weeks + self.field_weeks
 
 
+#: The chains that ship, by the source a charter names; seed and lead time are the charter's. ``overstocked`` holds too
+#: much of nearly everything, and unevenly; nothing in its world changes while it is played.
+CHAINS: dict[str, WorldSpec] = {
+    "retailer": WorldSpec(),
+    "overstocked": WorldSpec(stores=60, products=30, weeks=120, cover=7.0, bent=0.6, shift_factor=1.0),
+}
+
+
 @dataclass(frozen=True)
 class Truth:
     """The latent world. Rows are weeks counted from the first burn-in week; series are store-major.

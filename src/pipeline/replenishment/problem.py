@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,7 +28,8 @@ GAME_SERIES = 2400
 class Replenishment:
     """How many units of each product every store orders at the end of each week.
 
-    Sources: ``retailer``, a synthetic chain that answers back, and ``vn2``, the files of a public challenge.
+    Sources: ``retailer`` and ``overstocked``, synthetic chains that answer back, and ``vn2``, the files of a public
+    challenge.
     """
 
     name = "replenishment"
@@ -59,10 +61,10 @@ class Replenishment:
             from pipeline.replenishment.vn2 import read_vn2
 
             return read_vn2(location, lead_time)
-        from pipeline.replenishment.demand import WorldSpec
+        from pipeline.replenishment.demand import CHAINS
         from pipeline.replenishment.field import tables_at
 
-        return tables_at(location, WorldSpec(seed=charter.seed, lead_time=lead_time))
+        return tables_at(location, replace(CHAINS[charter.data.source], seed=charter.seed, lead_time=lead_time))
 
     def contracts(self, charter: Charter, tables: Tables) -> Mapping[str, Any]:
         """The contract of the long tables, the same for both sources."""
