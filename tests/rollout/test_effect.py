@@ -177,13 +177,18 @@ def test_a_guardrail_nobody_can_observe_is_said_to_be_so_bars_nothing_and_asks_f
     found = measure(unseen, KPIS, "stockout_rate", groups, 1)
     verdicts = judge_field(CHARTER, PILOT, some_arms(chain), found)
     (guard,) = [item for item in verdicts if item.gate.startswith("field.unmeasured.")]
-    assert guard.reason == "Stock cannot be observed in the field, as nobody counts the shelves; only the replay judges it."
+    assert (
+        guard.reason
+        == "Stock cannot be observed in the field, as nobody counts the shelves; only the replay judges it."
+    )
     assert not guard.blocks
     assert PILOT.stay == ("guardrail.*", "field.guardrail.*")
     assert guard not in breaches(verdicts, PILOT)
     # Who wants it shown before going up says so, and is not taken at less.
     strict = CHARTER.stage("chain").model_copy(update={"enter": ("field.guardrail.average_inventory",)})
-    assert [item.gate for item in entering(verdicts, strict) if item.blocks] == ["enter.field.guardrail.average_inventory"]
+    assert [item.gate for item in entering(verdicts, strict) if item.blocks] == [
+        "enter.field.guardrail.average_inventory"
+    ]
 
 
 def test_units_that_dropped_out_and_an_empty_field_are_refused():

@@ -49,7 +49,7 @@ def contracts(tables: Tables, lead_time: int) -> Schemas:
 
 
 def _sales(tables: Tables, store: Column, product: Column) -> DataFrameSchema:
-    """Units of every listed series and week, and what was left at its end; strict, because these are millions of rows."""
+    """Units of every listed series and week, and what was left at its end; strict, as these are millions of rows."""
     return DataFrameSchema(
         {
             "store": store,

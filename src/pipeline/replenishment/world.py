@@ -7,8 +7,8 @@ exports and the panel never hold it. Twin plays of the same weeks under differen
 The central warehouse always delivers, in single units. Goods do not spoil. A shopper who finds the shelf empty is
 lost: no backorder, no substitute, no second store. Sales of a week are ``min(stock at its start, demand)``. Staff
 report a gap in every week in which a shopper asked in vain: ``in_stock`` is False exactly then, and how many asked
-is not known. What is left on the shelves is counted at the end of every week. Promotions, holidays and pay weeks are planned and known 13 weeks ahead. Prices, range and calendar
-do not depend on who orders.
+is not known. What is left on the shelves is counted at the end of every week. Promotions, holidays and pay weeks are
+planned and known 13 weeks ahead. Prices, range and calendar do not depend on who orders.
 
 **Demand** of a series in a week is negative binomial around a mean that is a product of:
 

@@ -252,7 +252,9 @@ def _unmeasured(guard: Guardrail, effect: FieldEffect) -> Verdict:
     titles = {kpi.name: (kpi.title, why) for kpi, why in effect.unmeasured}
     kpi, why = titles.get(guard.name, (guard.name, ""))
     if why:
-        reason = say("{kpi} cannot be observed in the field, as {why}; only the replay judges it.", kpi=term(kpi), why=why)
+        reason = say(
+            "{kpi} cannot be observed in the field, as {why}; only the replay judges it.", kpi=term(kpi), why=why
+        )
     else:
         reason = say("{kpi} was not measured in the field; only the replay judges it.", kpi=term(kpi))
     title = say("{kpi} is measured in the field", kpi=term(kpi))
