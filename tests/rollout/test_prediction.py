@@ -1,4 +1,4 @@
-"""Prediction intervals: each source of variance by hand, and how often they hold what comes in worlds that are known."""
+"""Prediction intervals: each source of variance by hand, and how often they hold what comes in known worlds."""
 
 import math
 from dataclasses import replace
@@ -42,7 +42,7 @@ def relative(interval):
 
 
 def test_the_figures_own_error_and_the_fields_units_are_those_of_the_textbook():
-    """Without any swing of the periods: samples of ten and forty units; nine spans, so Student's t with eight degrees."""
+    """Without any swing of the periods: samples of ten and forty units; nine spans, so eight degrees of freedom."""
     found = predicted(FIGURE, 40, GOAL, STILL, STILL)
     error = 0.02 / stats.t.ppf(0.975, 9) / 0.10
     assert relative(found) == pytest.approx(stats.t.ppf(0.975, 8) * error * math.sqrt(1 + 10 / 40))

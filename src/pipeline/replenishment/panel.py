@@ -122,9 +122,9 @@ def panel_from_tables(tables: Tables, lead_time: int, future: int = FUTURE_WEEKS
 
     Args:
         tables: ``sales`` (store, product, week, units, in_stock, and stock where it is recorded), ``state`` (store,
-            product, on_hand, due_1 … due_{lead_time - 1}), ``products`` and ``stores`` with their attributes; optional ``promotions``
-            (product, week, discount) and ``calendar`` (week, holiday, pay_week). A week without a row is a week in
-            which the series was not listed.
+            product, on_hand, due_1 … due_{lead_time - 1}), ``products`` and ``stores`` with their attributes; optional
+            ``promotions`` (product, week, discount) and ``calendar`` (week, holiday, pay_week). A week without a row is
+            a week in which the series was not listed.
         lead_time: weeks, at least 1; see the module.
         future: weeks the calendars reach beyond the last week of sales; unknown weeks are 0.
 

@@ -82,9 +82,9 @@ class Calibration:
         newest = told[-1]
         worse = better(newest.expected.value, newest.realised.value, self.kpi.direction) if newest.realised else False
         return say(
-            "Iteration {number} promised {expected} for other units and periods, and the field gave {realised} on stage "
-            "{stage} ({gap}, {judged}); over {count} promises the field was {mean} away on average, and {within} of "
-            "them lay within the {level} prediction interval.",
+            "Iteration {number} promised {expected} for other units and periods, and the field gave {realised} on "
+            "stage {stage} ({gap}, {judged}); over {count} promises the field was {mean} away on average, and {within} "
+            "of them lay within the {level} prediction interval.",
             number=newest.number, expected=show_interval(newest.expected, self.kpi.unit),
             realised=show(newest.realised.value if newest.realised else math.nan, self.kpi.unit), stage=newest.stage,
             gap=show_change(newest.gap, self.kpi.unit), judged=say("worse") if worse else say("no worse"),
