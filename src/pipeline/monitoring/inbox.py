@@ -2,7 +2,7 @@
 
 A delivery of data is a subfolder of ``INBOX/<project>/``. It is complete when it holds the file ``_SUCCESS``, or when
 nothing in it changed for a minute. Field results are single files in ``INBOX/<project>/outcomes/``, complete when they
-did not change for a minute. What was taken in moves to ``accepted/``, what was refused to ``refused/``, with the reason.
+did not change for a minute. What was taken in moves to ``accepted/``; what was refused to ``refused/``, with why.
 """
 
 from collections.abc import Callable
