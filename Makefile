@@ -22,7 +22,8 @@ install: $(READY) ## set up .venv with the pinned packages
 run: $(READY) ## play the flagship case: three iterations, five stores to three hundred
 	$(BIN)/landed play configs/replenishment/charter.yaml --decisions configs/replenishment/decisions.yaml
 
-cases: $(READY) ## play the other shipped cases: quicker first response in 24 service teams
+cases: $(READY) ## play the other shipped cases: leaner shelves in 60 stores, quicker first response in 24 teams
+	$(BIN)/landed play configs/turnover/charter.yaml --decisions configs/turnover/decisions.yaml
 	$(BIN)/landed play configs/service_desk/charter.yaml --decisions configs/service_desk/decisions.yaml
 
 up: $(READY) ## start the team stack on this machine and keep it healthy (Ctrl-C stops it)
@@ -42,6 +43,7 @@ check: $(READY) ## style, types, borders between rooms, charters
 	$(BIN)/landed check configs/replenishment/charter.yaml
 	$(BIN)/landed check configs/vn2/charter.yaml
 	$(BIN)/landed check configs/service_desk/charter.yaml
+	$(BIN)/landed check configs/turnover/charter.yaml
 
 format: $(READY) ## put the code in its usual shape
 	$(BIN)/ruff check --fix .

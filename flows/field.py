@@ -25,6 +25,7 @@ from pipeline.rollout.experiment import measure_stage, pick_arms, plan_power
 from pipeline.rollout.ladder import current
 from pipeline.rollout.outcomes import complete_only, completeness, expected_units, field_results
 from pipeline.rollout.power import Power
+from pipeline.rollout.prediction import Figure, predicted, swing
 from pipeline.rollout.promises import Calibration, Promise, calibration, expected_of, realised
 from pipeline.rollout.promotion import detectable, judge_field, no_field
 from pipeline.rollout.rungs import RungEffect, holds_at_scale, measured_effects, record_effect
@@ -56,6 +57,18 @@ def followers(reader: Reader, project: str) -> tuple[str, ...]:
     bodies = [to_event(row).body for row in reader.rows(query)]
     named = [body.get("units") or (body.get("to") or {}).get("units", ()) for body in bodies]
     return tuple(sorted({str(unit) for units in named for unit in units}))
+
+
+def under_todays_rule(bench: Workbench, dataset: Dataset) -> tuple[str, ...]:
+    """Units whose history is today's rule's alone: those of the stage, or of the whole where the stage has none left.
+
+    Once units follow a model their newest weeks are its work. Taken for the baseline, they would make a target look met
+    that today's rule never meets.
+    """
+    followed = set(followers(bench.ledger, bench.charter.project))
+    last = bench.charter.stages[-1]
+    both = (bench.problem.units(bench.charter, dataset, stage) for stage in (bench.stage, last))
+    return next((fresh for units in both if (fresh := tuple(unit for unit in units if unit not in followed))), ())
 
 
 def measured_in_field(bench: Workbench, dataset: Dataset, candidates: Candidates, played: Played) -> Field:
@@ -99,7 +112,7 @@ def measured_in_field(bench: Workbench, dataset: Dataset, candidates: Candidates
         rungs=rungs,
         next_arms=next_arms,
         next_power=next_power,
-        promises=_promises(bench, candidates, played, observed, since),
+        promises=_promises(bench, dataset, candidates, played, observed, since),
         verdicts=tuple(verdicts),
         baselines={stage.name: value for stage, value in ((bench.stage, own), (up, above)) if stage and value},
         dataset=later.digest,
@@ -242,8 +255,14 @@ def _course(observed: Observed, effect: FieldEffect | None, bench: Workbench) ->
     return course(observed, bench.problem.kpis()[bench.charter.kpi.name], groups, span)
 
 
-def _promises(bench: Workbench, candidates: Candidates, played: Played, observed: Observed, since: str) -> Calibration:
-    """What each iteration's figures promised of its model, beside what the field gave; this one last."""
+def _promises(
+    bench: Workbench, dataset: Dataset, candidates: Candidates, played: Played, observed: Observed, since: str
+) -> Calibration:
+    """What each iteration's figures promised of its model, beside what the field gave; this one last.
+
+    A promise rests on nothing that was seen in the field weeks: on figures of before, and on the history under today's
+    rule, which tells how much one span of weeks differs from another.
+    """
     goal, project = bench.problem.kpis()[bench.charter.kpi.name], bench.charter.project
     earlier = []
     for record in all_iterations(bench.ledger, project):
@@ -256,18 +275,38 @@ def _promises(bench: Workbench, candidates: Candidates, played: Played, observed
                 Promise(record.number, record.stage, Interval(*told["expected"]), gave, told["periods"], told["units"])
             )
     release = current(bench.ledger, project)
-    expected: tuple[int, Interval] | None = None
-    units, first = played.units, since
-    if candidates.choice is not None:
-        # A trained model promises what it did on the games that were kept aside when it was chosen.
-        scores = {score.candidate: score for score in candidates.choice.scores}
-        expected = bench.record.number, scores[candidates.challenger].confirming
-    elif release is not None:
-        expected = expected_of(bench.ledger, project, goal.name, release)
+    figure, units, first = _confirmed(candidates), played.units, since
+    if figure is None and release is not None:
+        figure = expected_of(bench.ledger, project, goal.name, release)
         units, first = release.units, since or release.start
-    if expected is None:
+    if figure is None:
         return calibration(goal, earlier)
     periods = span_from(observed.periods, first)[observed.delay :] if first else ()
     gave = realised(observed.frame, goal, units, periods, bench.charter.seed) if periods else None
-    promise = Promise(bench.record.number, bench.stage.name, expected[1], gave, len(periods), len(units))
+    history = _history(bench, dataset)
+    lengths = figure.periods, len(periods) or bench.stage.periods
+    expected = predicted(figure, len(units), goal, *(swing(history, goal, length) for length in lengths))
+    promise = Promise(bench.record.number, bench.stage.name, expected, gave, len(periods), len(units))
     return calibration(goal, [*earlier, promise])
+
+
+def _confirmed(candidates: Candidates) -> Figure | None:
+    """What a trained model did on the games that were kept aside when it was chosen; None for a released one."""
+    if candidates.choice is None:
+        return None
+    scores = {score.candidate: score for score in candidates.choice.scores}
+    backtest, games = candidates.chosen.backtest, candidates.choice.confirming
+    units = backtest.frame["unit"].nunique()
+    return Figure(scores[candidates.challenger].confirming, units, backtest.periods * len(games))
+
+
+def _history(bench: Workbench, dataset: Dataset) -> Observed:
+    """What was observed while every unit followed today's rule: before the project's first iteration was played."""
+    observed = bench.problem.observed(bench.charter, dataset)
+    first = next(
+        (record.result for record in all_iterations(bench.ledger, bench.charter.project) if record.result), None
+    )
+    if first is None:
+        return observed
+    begun = date.fromisoformat(first["cutoff"]) + LENGTH[bench.charter.data.period]
+    return observed.before(begun.isoformat())

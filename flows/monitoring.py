@@ -3,6 +3,7 @@
 import time
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -32,7 +33,7 @@ from pipeline.monitoring.alarms import (
 )
 from pipeline.monitoring.comparing import worst_share
 from pipeline.monitoring.followers import followers
-from pipeline.monitoring.inbox import Taken, take_in
+from pipeline.monitoring.inbox import Taken, complete_results, take_in, take_results_in
 from pipeline.monitoring.ingest import ingest
 from pipeline.monitoring.observations import (
     Observation,
@@ -46,6 +47,7 @@ from pipeline.monitoring.observations import (
 from pipeline.monitoring.rules import Decision, History, judge, metrics_of, parse
 from pipeline.monitoring.trigger import Trigger
 from pipeline.notices.announcements import announce_retraining
+from pipeline.rollout.outcomes import Delivery, add_delivery, known_units, read_delivery
 
 Project = Annotated[Slug, Field(description="the project's identifier, as its charter writes it")]
 Place = Annotated[Path | None, Field(description="folder of the data; where the last iteration found it if left out")]
@@ -53,7 +55,7 @@ Place = Annotated[Path | None, Field(description="folder of the data; where the 
 
 @flow(name="monitoring", flow_run_name="{project}", persist_result=False)
 def monitoring(project: Project, location: Place = None) -> State:
-    """Take deliveries in, look at the newest data, note what was seen, and trigger an iteration when the rule fires.
+    """Take deliveries and field results in, look at the newest data, note what was seen, trigger where the rule fires.
 
     Ends as ``Quiet``, ``Triggered``, ``Merged`` (into an iteration that is under way), ``NothingNew``, or
     ``DataRefused`` when the data breaks its contract as a whole, which people are told of.
@@ -65,6 +67,7 @@ def monitoring(project: Project, location: Place = None) -> State:
         if bench.stopped:
             return Completed(name="NothingNew", message=f"the project was {bench.stopped}")
         take_deliveries(bench)
+        take_results(bench)
         newest = newest_data(bench)
         if newest.dataset is None:
             return Completed(name="DataRefused", message=str(newest.fault))
@@ -95,6 +98,32 @@ def take_deliveries(bench: Watch) -> tuple[Taken, ...]:
         Alarm("contract", f"delivery {one.name}", f"The delivery was refused: {one.error.headline}.", {})
         for one in taken
         if one.error is not None
+    ]
+    _raise(bench, alarms)
+    return taken
+
+
+@step
+def take_results(bench: Watch) -> tuple[Taken, ...]:
+    """Add the field results that lie complete in the watched folder; refused files are put aside, and people are told.
+
+    Before the first iteration nobody knows the project's units, and files wait.
+    """
+    inbox, now = bench.settings.inbox_of(bench.project), time.time()
+    if not bench.measured or not complete_results(inbox, now):
+        return ()
+    today, folder = date.today(), bench.settings.data / "outcomes"
+    units = known_units(bench.ledger, bench.settings.datasets, bench.problem, bench.charter)
+
+    def add(file: Path) -> Delivery:
+        frame = read_delivery(file, bench.problem.kpis(), units, today)
+        return add_delivery(bench.ledger, folder, bench.project, frame, file.name, actor=MONITORING)
+
+    taken = take_results_in(inbox, now, add)
+    refused = [(one.name, one.error) for one in taken if one.error is not None]
+    alarms = [
+        Alarm("contract", f"field results {name}", f"Field results were refused: {error.headline}.", {})
+        for name, error in refused
     ]
     _raise(bench, alarms)
     return taken

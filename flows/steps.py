@@ -8,7 +8,7 @@ import pandas as pd
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
-from flows.field import measured_in_field, settle_arms
+from flows.field import measured_in_field, settle_arms, under_todays_rule
 from flows.handed import Candidates, Field, Judgement, Played
 from flows.packs import assemble, earlier_points, result_of
 from flows.readiness import proposed, readiness, usage_of
@@ -84,8 +84,9 @@ def assess_data(bench: Workbench, dataset: Dataset) -> Assessment:
                 if verdict.blocks
             ]
             raise DataError("The data is not good enough to train on", findings)
-        units = bench.problem.units(bench.charter, dataset, bench.stage)
-        gates.check_target(bench.charter, bench.problem.measured_baseline(bench.charter, dataset, units))
+        today = under_todays_rule(bench, dataset)
+        if today:
+            gates.check_target(bench.charter, bench.problem.measured_baseline(bench.charter, dataset, today))
     with bench.transaction() as tx:
         value = {"digest": dataset.digest, "location": str(bench.location)}
         remember(tx, f"dataset:{bench.attempt}", "dataset", value, project=bench.charter.project)

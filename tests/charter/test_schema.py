@@ -12,7 +12,7 @@ from pipeline.charter.anatomy import example, example_line, fields
 from pipeline.charter.model import Part
 
 CONFIGS = Path(__file__).parents[2] / "configs"
-CHARTERS = [CONFIGS / "replenishment" / "charter.yaml", CONFIGS / "vn2" / "charter.yaml"]
+CHARTERS = [CONFIGS / case / "charter.yaml" for case in ("replenishment", "vn2", "turnover", "service_desk")]
 TODAY = date(2026, 11, 23)
 
 

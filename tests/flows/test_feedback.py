@@ -1,6 +1,7 @@
 """``feedback_approval`` turns a decision into what follows from it, once, and never without its sign-offs."""
 
 import json
+import sys
 
 import pytest
 from mlflow.exceptions import MlflowException
@@ -16,6 +17,7 @@ from pipeline.ledger import Ledger, all_iterations, get_iteration, pending, proj
 from pipeline.review.items import items_of
 from pipeline.review.signing import sign
 from pipeline.rollout.ladder import current
+from pipeline.rollout.switch import resume, stop
 from pipeline.settings import Settings
 from tests.flows.awaiting import UNITS, a_charter, decide, feedback_of_iteration_one, registered, under_review
 from tests.flows.made import PROJECT
@@ -167,6 +169,34 @@ def test_roll_back_restores_the_release_before_with_its_model_units_and_alias(le
     assert (restored.start, restored.review) == ("2026-03-05", review.id)
     assert champion(client) == "1"
     assert "project.stopped" not in kinds(ledger)
+
+
+def test_a_rollback_holds_though_the_tracking_store_is_gone_and_is_told_to_it_when_it_is_back(
+    ledger, charter, client, stores, monkeypatch
+):
+    climbed(ledger, charter, client)
+    review = under_review(ledger, charter, number=3, stage="chain", kind="measure", version="2")
+    decide(ledger, review, "roll_back")
+    store, away = stores.data / "mlflow", stores.data / "away"
+    store.rename(away)
+    with monkeypatch.context() as patch:
+        # Neither the store nor the library: asking a store that is gone costs MLflow minutes of retries.
+        patch.setitem(sys.modules, "pipeline.models.tracking", None)
+        with pytest.raises(ImportError, match="tracking"):
+            drain(ledger, PROJECT, run_iterations=False)
+    assert not store.exists()
+    restored = current(ledger, PROJECT)
+    assert (restored.stage, list(restored.units), restored.model_version) == ("regional", UNITS["regional"], "1")
+    assert [intent.kind for intent in pending(ledger)].count("track") == 1
+    with ledger.transaction() as tx:
+        stop(tx, PROJECT, "the shelves run empty", actor="joao.pinto")
+    assert current(ledger, PROJECT) is None
+    with ledger.transaction() as tx:
+        resume(tx, PROJECT, "mended", "2026-03-12", actor="maria.costa")
+    away.rename(store)
+    drain(ledger, PROJECT, run_iterations=False)
+    held = current(ledger, PROJECT)
+    assert champion(client) == (held.model_version if held else None)
 
 
 def test_stop_withdraws_every_unit_takes_the_champion_away_and_ends_the_project(ledger, charter, client, stores):

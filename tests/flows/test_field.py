@@ -4,10 +4,12 @@ import json
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from flows.case import CaseRow, play_case
+from flows.field import under_todays_rule
 from pipeline.datasets import catalog
 from pipeline.evaluation.observed import Observed
 from pipeline.ledger import Event, Ledger, verify
@@ -37,6 +39,21 @@ class Bought:
     def evidence(self) -> dict:
         folder = Path(self.row.record.result["report"]).parent
         return json.loads((folder / pack.TWIN).read_text())["evidence"]
+
+
+def test_a_target_is_checked_against_units_that_never_followed_a_model(home):
+    """Weeks under a model are no baseline: they would make a target look met that today's rule never meets."""
+    units = {"pilot": ("a", "b"), "chain": ("a", "b", "c")}
+    charter = SimpleNamespace(project="shop", stages=(SimpleNamespace(name="pilot"), SimpleNamespace(name="chain")))
+    problem = SimpleNamespace(units=lambda _charter, _dataset, stage: units[stage.name])
+    asked = []
+    with Ledger(Settings().ledger) as ledger:
+        bench = SimpleNamespace(ledger=ledger, charter=charter, problem=problem, stage=charter.stages[0])
+        for followed in ((), ("a",), ("a", "b"), ("a", "b", "c")):
+            with ledger.transaction() as tx:
+                tx.append("trial.begun", "shop", "shop/1/pilot", "robin", "", {"units": list(followed)})
+            asked.append(under_todays_rule(bench, None))
+    assert asked == [("a", "b"), ("b",), ("c",), ()]
 
 
 @pytest.fixture(scope="module")
@@ -74,6 +91,8 @@ def test_a_kpi_that_was_bought_with_stock_goes_nowhere(bought, ledger):
     assert goal["value"][0] < goal["baseline"][0]
     assert stock["value"][0] > stock["baseline"][0]
     assert "guardrail.average_inventory" in result["blocking"]
+    # A chain counts its shelves: its own books show it against the controls too, without any twin of the world.
+    assert "field.guardrail.average_inventory" in result["blocking"]
     assert bought.row.review.decision == "hold"
     assert current(ledger, PROJECT) is None
     assert not [event for event in bought.events if event.kind == "rollout.released"]

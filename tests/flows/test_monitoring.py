@@ -1,6 +1,7 @@
 """The monitoring flow, whole, on the recorded weeks of a small chain."""
 
 import json
+import os
 from datetime import timedelta
 
 import pandas as pd
@@ -14,6 +15,7 @@ from pipeline.datasets import catalog
 from pipeline.errors import LandedError
 from pipeline.ledger import Ledger, all_iterations, end_project, verify
 from pipeline.monitoring.observations import fired_of, observations_of
+from pipeline.rollout.outcomes import deliveries_of, field_results
 from pipeline.settings import Settings
 from tests.flows.made import PROJECT
 from tests.monitoring.made import charter, dataset_of, released, tables_until, trained, week, write
@@ -215,6 +217,30 @@ def test_a_complete_delivery_in_the_inbox_is_taken_in_first_and_a_bad_one_is_put
     assert dataset_of(charter(), location).cutoff == week(TRAINED + 1)
     assert [body["until"] for body in kinds(ledger, "data.ingested")] == [str(week(TRAINED + 1))]
     assert len(kinds(ledger, "data.refused")) == len(kinds(ledger, "alarm.raised")) == 1
+
+
+def test_field_results_in_the_watched_folder_are_added_and_bad_ones_put_aside(home, ledger, place, quick):
+    location = home.root / "chain"
+    trained(ledger, Settings().datasets, charter(), write(tables_until(place, TRAINED), location))
+    folder = Settings().inbox_of(PROJECT) / "outcomes"
+    folder.mkdir(parents=True)
+    day = str(week(TRAINED + 1))
+    (folder / "week.csv").write_text(f"unit,period,weeks,stockout_weeks\nS001,{day},16,2\n")
+    (folder / "bad.csv").write_text(f"unit,period,weeks,stockout_weeks\nS999,{day},16,2\n")
+    for file in folder.iterdir():
+        os.utime(file, (0, 0))
+    look()
+    (delivery,) = deliveries_of(ledger, PROJECT)
+    assert (delivery.name, delivery.new) == ("week.csv", 2)
+    told = field_results(ledger, home.data / "outcomes", PROJECT)
+    assert told[["unit", "period", "stockout_weeks"]].to_numpy().tolist() == [["S001", day, 2.0]]
+    assert sorted(entry.name for entry in (folder / "refused").iterdir()) == ["bad.csv", "bad.csv.why.txt"]
+    assert "a unit nobody knows" in (folder / "refused" / "bad.csv.why.txt").read_text()
+    assert [body["sentence"] for body in kinds(ledger, "alarm.raised")] == [
+        "Field results were refused: The field results are refused."
+    ]
+    (event,) = ledger.events(PROJECT, "outcomes.delivered")
+    assert event.actor == "monitoring"
 
 
 def test_the_report_lies_beside_the_evidence_and_the_data_in_the_catalog(home, ledger, place):

@@ -5,7 +5,7 @@ import os
 import pytest
 
 from pipeline.errors import DataError, Finding
-from pipeline.monitoring.inbox import complete, take_in
+from pipeline.monitoring.inbox import complete, take_in, take_results_in
 
 NOW = 1_800_000_000.0
 
@@ -65,7 +65,7 @@ def test_a_refused_delivery_is_put_aside_with_the_reason_and_the_next_one_has_it
 
     taken = take_in(tmp_path, NOW, ingest)
     assert seen == ["w1", "w2", "w3"]
-    assert [one.ingested for one in taken] == ["w1", None, "w3"]
+    assert [(one.name, one.error is None) for one in taken] == [("w1", True), ("w2", False), ("w3", True)]
     assert names(tmp_path) == ["accepted", "refused"]
     assert names(tmp_path / "accepted") == ["w1", "w3"]
     why = (tmp_path / "refused" / "w2" / "why.txt").read_text()
@@ -78,6 +78,41 @@ def test_a_name_that_was_used_before_gets_a_number(tmp_path):
         delivery(tmp_path, "w1", 900)
         take_in(tmp_path, NOW, lambda folder: folder)
     assert names(tmp_path / "accepted") == ["w1", "w1-2", "w1-3"]
+
+
+def test_field_results_are_single_files_taken_in_the_order_they_came_and_are_no_delivery_of_data(tmp_path):
+    folder = tmp_path / "outcomes"
+    folder.mkdir()
+    for name, age in (
+        ("b.csv", 900),
+        ("a.csv", 300),
+        ("c.parquet", 61),
+        ("late.csv", 5),
+        (".x.csv", 900),
+        ("d.txt", 900),
+    ):
+        (folder / name).write_text(name)
+        os.utime(folder / name, (NOW - age, NOW - age))
+    os.utime(folder, (NOW - 900, NOW - 900))
+    assert complete(tmp_path, NOW) == ()
+    seen = []
+
+    def add(file):
+        seen.append(file.name)
+        if file.name == "a.csv":
+            raise DataError("It is broken", [Finding("line 2", "no number", "deliver a number")])
+
+    taken = take_results_in(tmp_path, NOW, add)
+    assert seen == ["b.csv", "a.csv", "c.parquet"]
+    assert [one.error is None for one in taken] == [True, False, True]
+    assert names(folder) == [".x.csv", "accepted", "d.txt", "late.csv", "refused"]
+    assert names(folder / "accepted") == ["b.csv", "c.parquet"]
+    assert names(folder / "refused") == ["a.csv", "a.csv.why.txt"]
+    assert "no number" in (folder / "refused" / "a.csv.why.txt").read_text()
+    (folder / "b.csv").write_text("corrected")
+    os.utime(folder / "b.csv", (NOW - 90, NOW - 90))
+    take_results_in(tmp_path, NOW, add)
+    assert names(folder / "accepted") == ["b-2.csv", "b.csv", "c.parquet"]
 
 
 def test_what_is_a_bug_and_no_refusal_leaves_the_delivery_where_it_is(tmp_path):

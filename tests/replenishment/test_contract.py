@@ -70,13 +70,25 @@ def test_later_exports_have_other_broken_rows_and_more_weeks(world, raw, tmp_pat
 
 def test_exports_hold_no_demand(raw):
     assert {name: sorted(frame.columns) for name, frame in raw.items()} == {
-        "sales": ["in_stock", "product", "store", "units", "week"],
+        "sales": ["in_stock", "product", "stock", "store", "units", "week"],
         "state": ["due_1", "on_hand", "product", "store", "week"],
         "products": ["case_size", "department", "group", "price", "product"],
         "stores": ["cluster", "format", "store"],
         "promotions": ["discount", "product", "week"],
         "calendar": ["holiday", "pay_week", "week"],
     }
+
+
+def test_stock_below_zero_is_refused_and_a_chain_that_records_none_is_not(raw):
+    sales = raw["sales"].copy()
+    sales.loc[sales.index[:3], "stock"] = -1
+    _, quarantine = apply_contracts({**raw, "sales": sales}, contracts(raw, SPEC.lead_time))
+    reasons = quarantine.rows.loc[quarantine.rows["row"] < 3, "reason"]
+    assert len(reasons) == 3
+    assert reasons.str.contains("stock ≥ 0").all()
+    without = {**raw, "sales": raw["sales"].drop(columns="stock")}
+    clean, _ = apply_contracts(without, contracts(without, SPEC.lead_time))
+    assert panel_from_tables(clean, SPEC.lead_time).stock is None
 
 
 def test_missing_and_unreadable_files_are_all_named(world, tmp_path):

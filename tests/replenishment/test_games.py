@@ -7,8 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from pipeline.replenishment import world
 from pipeline.replenishment.baselines import baseline, benchmark_orders
 from pipeline.replenishment.candidates import model_decider
+from pipeline.replenishment.demand import WorldSpec
 from pipeline.replenishment.forecast import LightGBMForecaster
 from pipeline.replenishment.games import ORDERS, play_game, prepare, rolling_games, start_state, weeks_played
 from pipeline.replenishment.offers import KPIS
@@ -47,6 +49,20 @@ def test_the_start_state_reproduces_the_official_one():
     rebuilt = start_state(panel)
     assert np.array_equal(rebuilt.on_hand, panel.on_hand)
     assert np.array_equal(rebuilt.on_order, panel.on_order)
+
+
+@pytest.mark.parametrize("lead_time", [1, 2, 3])
+def test_where_stock_was_counted_a_game_starts_from_what_lay_there_and_was_on_its_way(lead_time):
+    """Against the world itself at that very week, which the whole history was played on from."""
+    spec = WorldSpec(stores=4, products=8, weeks=60, burn_in=8, lead_time=lead_time)
+    then = world.found(spec)
+    later, _ = world.play(then, weeks_played(lead_time) + 3, ())
+    start, real = prepare(world.observed(later), 60).start, world.observed(then)
+    stays = world.observed(later).listed[59 : 60 + lead_time].all(axis=0)
+    assert stays.mean() > 0.8
+    assert np.array_equal(start.on_hand[stays], real.on_hand[stays])
+    assert np.array_equal(start.on_order[:, stays], real.on_order[:, stays])
+    assert start.on_order.shape == (lead_time - 1, spec.series)
 
 
 def test_series_that_ran_empty_in_the_played_weeks_are_left_out_and_the_basis_says_how_many():

@@ -10,7 +10,9 @@ from pipeline.datasets.dataset import Dataset, Quarantine
 from pipeline.replenishment import measures, world
 from pipeline.replenishment.demand import WorldSpec
 from pipeline.replenishment.features import GROUPS, level
-from pipeline.replenishment.measures import ages, drift, facts_of, frames, leaks, seen_stockouts, stability
+from pipeline.replenishment.measures import ages, drift, facts_of, frames, leaks, stability
+from pipeline.replenishment.observed import seen
+from pipeline.replenishment.offers import KPIS
 from tests.replenishment.made import charter, made_panel
 
 
@@ -50,7 +52,7 @@ def test_the_stock_out_rate_seen_is_the_share_of_listed_weeks_that_ran_empty():
         for series in range(20)
         if panel.listed[week, series]
     ]
-    assert seen_stockouts(panel, 10) == pytest.approx(np.mean(empty))
+    assert seen(panel, KPIS["stockout_rate"], 10) == pytest.approx(np.mean(empty))
 
 
 def test_a_table_is_as_old_as_it_lies_behind_sales_and_plans_are_never_old():

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from pipeline.evaluation.observed import Cube
-from pipeline.replenishment.measures import seen_stockouts
-from pipeline.replenishment.observed import observed
+from pipeline.replenishment import world
+from pipeline.replenishment.demand import WorldSpec
+from pipeline.replenishment.observed import UNSEEN, observed, seen
 from pipeline.replenishment.offers import KPIS
 from tests.replenishment.made import made_panel
 
@@ -33,7 +34,25 @@ def test_the_kpi_over_all_stores_is_the_one_the_baseline_is_measured_by():
     found = observed(PANEL)
     sums = Cube(found.frame, ("stockout_weeks", "weeks")).sums(KPIS["stockout_rate"], found.units, found.periods[-13:])
     out, weeks = sums.sum(axis=0)
-    assert out / weeks == pytest.approx(seen_stockouts(PANEL, 13))
+    assert out / weeks == pytest.approx(seen(PANEL, KPIS["stockout_rate"], 13))
+
+
+def test_stock_counted_every_week_is_observed_and_what_was_lost_is_not():
+    """Against the world's own account of the same weeks; VN2's files hold no stock of past weeks."""
+    before = world.found(WorldSpec(stores=4, products=6, weeks=60, burn_in=8))
+    after, played = world.play(before, 9, ())
+    panel = world.observed(after)
+    newest = observed(panel).frame.query("period >= @day", local_dict={"day": str(played.weeks[0])})
+    by_store = newest.groupby("unit")[["inventory", "stock_days", "sold", "weeks"]].sum()
+    ends = played.end.reshape(9, 4, 6).sum(axis=(0, 2))
+    assert by_store["inventory"].tolist() == ends.tolist()
+    assert by_store["stock_days"].tolist() == (7 * ends).tolist()
+    days = seen(panel, KPIS["turnover_days"], 9)
+    assert days == pytest.approx(7 * played.end.sum() / played.sold.sum())
+    assert {"lost", "demand"} == UNSEEN.keys()
+    assert not {"lost", "demand", "cost"} & set(newest.columns)
+    assert "inventory" not in observed(PANEL).frame.columns
+    assert np.isnan(seen(PANEL, KPIS["turnover_days"], 9))
 
 
 def test_attributes_of_stores_are_slices_and_tags():

@@ -7,7 +7,8 @@ import sys
 import pytest
 
 from pipeline.charter import Charter, read_charter
-from pipeline.replenishment.offers import check
+from pipeline.replenishment.demand import CHAINS
+from pipeline.replenishment.offers import SOURCES, check
 from tests.replenishment.made import CONFIGS, TODAY, charter
 
 
@@ -26,7 +27,7 @@ def changed(case: str, **values: object) -> Charter:
     return Charter.model_validate_json(json.dumps(canonical))
 
 
-@pytest.mark.parametrize("case", ["replenishment", "vn2"])
+@pytest.mark.parametrize("case", ["replenishment", "vn2", "turnover"])
 def test_the_shipped_charters_have_nothing_to_mend(case):
     assert check(charter(case)) == ()
 
@@ -82,3 +83,7 @@ def test_the_service_first_variant_differs_in_its_goal_and_service_level_only():
     for section in ("data", "business", "model", "scope", "people", "sign"):
         assert getattr(service, section) == getattr(cost, section)
     assert service.policy.parameters["service_level"] > cost.policy.parameters["service_level"]
+
+
+def test_every_chain_that_ships_can_be_named_by_a_charter():
+    assert {*SOURCES} == {*CHAINS, "vn2"}

@@ -50,6 +50,22 @@ def arms_of(problem: Replenishment, rules: Charter, *models: Arm) -> tuple[Arm, 
     return (*models, *(Arm(f"baseline:{name}", rules, baseline=name) for name in problem.baselines()))
 
 
+def test_the_turnover_charters_goal_is_15_per_cent_below_what_its_chain_shows(tmp_path):
+    """The figures in the charter's comments are those of its world's history, in which no model ever ordered."""
+    problem, rules = Replenishment(), charter("turnover")
+    data = loaded(problem, rules, tmp_path / "chain")
+    stores = problem.units(rules, data, rules.stages[-1])
+    today = problem.measured_baseline(rules, data, stores)
+    assert round(today, 1) == 58.6 == rules.stages[0].milestone
+    assert rules.kpi.target == round(0.85 * today, 1)
+    each = [problem.measured_baseline(rules, data, (store,)) for store in stores]
+    assert (round(min(each)), round(max(each))) == (29, 163)
+    # The very figure that field experiments rest on, and the books' own in SQL's words.
+    seen = problem.observed(rules, data).frame
+    newest = seen[seen["period"] >= sorted(seen["period"].unique())[-26]]
+    assert today == pytest.approx(7 * newest["inventory"].sum() / newest["sold"].sum())
+
+
 class TestRecordedHistory:
     @pytest.fixture(scope="class")
     @classmethod

@@ -57,11 +57,16 @@ def by_sql(data: Dataset, followers: dict[str, date], lead_time: int) -> dict[tu
             "WHERE week > (SELECT date(max(week), '-182 days') FROM sales) GROUP BY week, who"
         )
         told = {(week, who, "stockout_rate"): (rate, stores) for week, who, rate, stores in weekly}
+        every_week = "stock" in sales.columns
+        held = "seen.stock" if every_week else "coalesce(on_hand, 0)"
+        first = "date(max(week), '-175 days')" if every_week else "max(week)"
         for week, who, stock, days, stores in store.execute(
-            "SELECT week, who, avg(coalesce(on_hand, 0)), 7.0 * sum(coalesce(on_hand, 0)) / nullif(sum(units), 0), "
+            f"SELECT week, who, avg({held}), 7.0 * sum({held}) / nullif(sum(units), 0), "  # noqa: S608 - two constants
             "count(DISTINCT seen.store) FROM seen LEFT JOIN state USING (store, product) "
-            "WHERE week = (SELECT max(week) FROM sales) GROUP BY week, who"
+            f"WHERE week >= (SELECT {first} FROM sales) GROUP BY week, who"
         ):
+            if days is None:
+                continue
             told[week, who, "average_inventory"] = (stock, stores)
             told[week, who, "turnover_days"] = (days, stores)
     return told

@@ -9,6 +9,7 @@ import pytest
 from pipeline.errors import DataError
 from pipeline.evaluation.observed import Cube, Observed
 from pipeline.rollout.arms import Arms, Balance
+from pipeline.rollout.breach import breaches
 from pipeline.rollout.effect import Groups, course, measure
 from pipeline.rollout.experiment import measure_stage, pick_arms, plan_power
 from pipeline.rollout.promotion import detectable, entering, judge_field, no_field
@@ -160,9 +161,34 @@ def test_a_field_too_short_and_a_kpi_nobody_measured_are_said():
     verdicts = {item.gate: item for item in judge_field(CHARTER, PILOT, some_arms(chain), found)}
     assert verdicts["field.periods"].figures == {"periods": 6, "asked": 13}
     assert verdicts["field.periods"].blocks
-    guard = verdicts["field.guardrail.average_inventory"]
+    assert "field.guardrail.average_inventory" not in verdicts
+    guard = verdicts["field.unmeasured.average_inventory"]
     assert (guard.outcome, guard.severity) == ("fail", "warn")
     assert "not measured in the field" in guard.reason
+
+
+def test_a_guardrail_nobody_can_observe_is_said_to_be_so_bars_nothing_and_asks_for_no_rollback():
+    chain = Chain.drawn(3, 30)
+    observed = chain.observed(chain.names[:5], -0.09)
+    unseen = replace(
+        observed, frame=observed.frame.drop(columns="stock"), unseen={"stock": "nobody counts the shelves"}
+    )
+    groups = Groups(tuple(chain.names[:5]), tuple(chain.names[5:]), START, 26)
+    found = measure(unseen, KPIS, "stockout_rate", groups, 1)
+    verdicts = judge_field(CHARTER, PILOT, some_arms(chain), found)
+    (guard,) = [item for item in verdicts if item.gate.startswith("field.unmeasured.")]
+    assert (
+        guard.reason
+        == "Stock cannot be observed in the field, as nobody counts the shelves; only the replay judges it."
+    )
+    assert not guard.blocks
+    assert PILOT.stay == ("guardrail.*", "field.guardrail.*")
+    assert guard not in breaches(verdicts, PILOT)
+    # Who wants it shown before going up says so, and is not taken at less.
+    strict = CHARTER.stage("chain").model_copy(update={"enter": ("field.guardrail.average_inventory",)})
+    assert [item.gate for item in entering(verdicts, strict) if item.blocks] == [
+        "enter.field.guardrail.average_inventory"
+    ]
 
 
 def test_units_that_dropped_out_and_an_empty_field_are_refused():

@@ -20,6 +20,7 @@ from pipeline.rollout.outcomes import (
     history_of,
     read_delivery,
 )
+from pipeline.rollout.prediction import Figure
 from pipeline.rollout.promises import Promise, calibration, expected_of, realised
 from tests.rollout.test_ladder import a_release
 from tests.rollout.test_switch import measured
@@ -162,14 +163,22 @@ def test_promises_stand_beside_what_the_field_gave(file_ledger, tmp_path):
     assert found.mean_gap == pytest.approx(0.01)
     assert found.within == 1.0
     assert [promise.kept for promise in promises] == [None, True, True]
-    assert "Iteration 3 promised 5.0 % and the field gave 5.5 % on stage chain" in found.sentence
+    assert found.sentence.startswith(
+        "Iteration 3 promised 5.0 % (95 % interval 4.0 % to 6.0 %) for other units and periods, and the field gave "
+        "5.5 % on stage chain"
+    )
+    assert "100 % of them lay within the 95 % prediction interval" in found.sentence
+    # What counts is what came, not whether two intervals touch.
+    assert not Promise(4, "chain", Interval(0.05, 0.04, 0.06), Interval(0.065, 0.05, 0.08), 2, 4).kept
     assert "no promise could be checked" in calibration(GOAL, promises[:1]).sentence
 
 
 def test_the_promise_behind_a_release_is_that_of_the_iteration_below(file_ledger):
-    measured(file_ledger, "pilot", "1", kind="train", kpis={"stockout_rate": {"value": [0.05, 0.04, None]}})
-    measured(file_ledger, "regional", "1", kpis={"stockout_rate": {"value": [0.07, 0.06, 0.08]}})
+    said = {"units": 2, "periods": 6}
+    kpi = {"stockout_rate": {"value": [0.05, 0.04, None]}}
+    measured(file_ledger, "pilot", "1", kind="train", kpis=kpi, **said)
+    measured(file_ledger, "regional", "1", kpis={"stockout_rate": {"value": [0.07, 0.06, 0.08]}}, **said)
     behind = expected_of(file_ledger, "shop", "stockout_rate", a_release("regional", "r1"))
-    assert behind == (1, Interval(0.05, 0.04, math.inf))
-    assert expected_of(file_ledger, "shop", "stockout_rate", a_release("chain", "r1"))[1].value == 0.07
+    assert behind == Figure(Interval(0.05, 0.04, math.inf), 2, 6)
+    assert expected_of(file_ledger, "shop", "stockout_rate", a_release("chain", "r1")).value.value == 0.07
     assert expected_of(file_ledger, "shop", "stockout_rate", a_release("regional", "r1", "9")) is None

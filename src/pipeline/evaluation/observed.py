@@ -1,7 +1,7 @@
 """What the field shows of each unit in each period, and the sums over units and spans that statistics rest on."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from itertools import groupby
 
 import numpy as np
@@ -29,12 +29,14 @@ class Observed:
         slices: names of the slice columns.
         volume: the component that tells how large a unit is.
         delay: periods after a release that no decision of it can reach yet, such as the rest of a lead time.
+        unseen: components that nobody can record, each with why, in words that follow "as".
     """
 
     frame: pd.DataFrame
     slices: tuple[str, ...]
     volume: str
     delay: int = 0
+    unseen: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def periods(self) -> tuple[str, ...]:

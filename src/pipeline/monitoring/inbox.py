@@ -1,7 +1,8 @@
 """The watched folder: deliveries that are complete are taken in, refused ones are put aside with the reason.
 
-A delivery is a subfolder of ``INBOX/<project>/``. It is complete when it holds the file ``_SUCCESS``, or when nothing
-in it changed for a minute. What was taken in moves to ``accepted/``, what was refused to ``refused/``.
+A delivery of data is a subfolder of ``INBOX/<project>/``. It is complete when it holds the file ``_SUCCESS``, or when
+nothing in it changed for a minute. Field results are single files in ``INBOX/<project>/outcomes/``, complete when they
+did not change for a minute. What was taken in moves to ``accepted/``; what was refused to ``refused/``, with why.
 """
 
 from collections.abc import Callable
@@ -10,10 +11,11 @@ from itertools import count
 from pathlib import Path
 
 from pipeline.errors import LandedError
-from pipeline.monitoring.ingest import Ingested
 from pipeline.monitoring.placing import SUCCESS
 
-ACCEPTED, REFUSED, WHY = "accepted", "refused", "why.txt"
+ACCEPTED, REFUSED, WHY, OUTCOMES = "accepted", "refused", "why.txt", "outcomes"
+#: What a file of field results may be.
+RESULTS = (".csv", ".parquet")
 #: Seconds without a change after which a delivery without a marker counts as complete.
 UNTOUCHED = 60.0
 
@@ -23,7 +25,6 @@ class Taken:
     """What became of one delivery of the inbox: taken in, or refused with an error."""
 
     name: str
-    ingested: Ingested | None
     error: LandedError | None
 
 
@@ -39,12 +40,28 @@ def complete(inbox: Path, now: float) -> tuple[Path, ...]:
     folders = [
         entry
         for entry in sorted(inbox.iterdir())
-        if entry.is_dir() and not entry.is_symlink() and entry.name not in (ACCEPTED, REFUSED) and entry.name[0] != "."
+        if entry.is_dir()
+        and not entry.is_symlink()
+        and entry.name not in (ACCEPTED, REFUSED, OUTCOMES)
+        and entry.name[0] != "."
     ]
     return tuple(folder for folder in folders if _is_complete(folder, now))
 
 
-def take_in(inbox: Path, now: float, ingest: Callable[[Path], Ingested]) -> tuple[Taken, ...]:
+def complete_results(inbox: Path, now: float) -> tuple[Path, ...]:
+    """The complete files of field results, the longest untouched first: a later file corrects an earlier one."""
+    folder = inbox / OUTCOMES
+    if not folder.is_dir():
+        return ()
+    files = [
+        (entry.stat().st_mtime, entry)
+        for entry in folder.iterdir()
+        if entry.suffix in RESULTS and entry.name[0] != "." and entry.is_file() and not entry.is_symlink()
+    ]
+    return tuple(entry for touched, entry in sorted(files) if now - touched >= UNTOUCHED)
+
+
+def take_in(inbox: Path, now: float, ingest: Callable[[Path], object]) -> tuple[Taken, ...]:
     """Take in every complete delivery, oldest name first; a refused one does not keep the next from its turn.
 
     Args:
@@ -52,18 +69,24 @@ def take_in(inbox: Path, now: float, ingest: Callable[[Path], Ingested]) -> tupl
         now: see :func:`complete`.
         ingest: takes one folder in, or raises why not.
     """
-    taken = []
-    for folder in complete(inbox, now):
-        try:
-            ingested = ingest(folder)
-        except LandedError as error:
-            aside = _moved(folder, inbox / REFUSED)
-            (aside / WHY).write_text(f"{error}\n", encoding="utf-8")
-            taken.append(Taken(folder.name, None, error))
-        else:
-            _moved(folder, inbox / ACCEPTED)
-            taken.append(Taken(folder.name, ingested, None))
-    return tuple(taken)
+    return tuple(_taken(folder, inbox, ingest) for folder in complete(inbox, now))
+
+
+def take_results_in(inbox: Path, now: float, add: Callable[[Path], object]) -> tuple[Taken, ...]:
+    """Take in every complete file of field results; see :func:`take_in`."""
+    return tuple(_taken(file, inbox / OUTCOMES, add) for file in complete_results(inbox, now))
+
+
+def _taken(entry: Path, home: Path, take: Callable[[Path], object]) -> Taken:
+    try:
+        take(entry)
+    except LandedError as error:
+        aside = _moved(entry, home / REFUSED)
+        why = aside / WHY if aside.is_dir() else aside.with_name(f"{aside.name}.{WHY}")
+        why.write_text(f"{error}\n", encoding="utf-8")
+        return Taken(entry.name, error)
+    _moved(entry, home / ACCEPTED)
+    return Taken(entry.name, None)
 
 
 def _is_complete(folder: Path, now: float) -> bool:
@@ -76,9 +99,10 @@ def _is_complete(folder: Path, now: float) -> bool:
     return now - newest >= UNTOUCHED
 
 
-def _moved(folder: Path, target: Path) -> Path:
-    """Move a folder below another one; a name that is taken there gets a number."""
+def _moved(entry: Path, target: Path) -> Path:
+    """Move a folder or file below another folder; a name that is taken there gets a number."""
     target.mkdir(exist_ok=True)
-    names = (folder.name if number == 1 else f"{folder.name}-{number}" for number in count(1))
+    stem, suffix = (entry.name, "") if entry.is_dir() else (entry.stem, entry.suffix)
+    names = (entry.name if number == 1 else f"{stem}-{number}{suffix}" for number in count(1))
     place = next(target / name for name in names if not (target / name).exists())
-    return folder.rename(place)
+    return entry.rename(place)

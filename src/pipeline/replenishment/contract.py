@@ -49,7 +49,7 @@ def contracts(tables: Tables, lead_time: int) -> Schemas:
 
 
 def _sales(tables: Tables, store: Column, product: Column) -> DataFrameSchema:
-    """Units of every listed series and week; strict, because these are millions of rows."""
+    """Units of every listed series and week, and what was left at its end; strict, as these are millions of rows."""
     return DataFrameSchema(
         {
             "store": store,
@@ -57,6 +57,7 @@ def _sales(tables: Tables, store: Column, product: Column) -> DataFrameSchema:
             "week": _week(*_age_checks(tables.get("state"))),
             "units": Column(int, Check.ge(0, error="units ≥ 0")),
             "in_stock": Column(bool),
+            "stock": Column(int, Check.ge(0, error="stock ≥ 0"), required=False),
         },
         unique=["store", "product", "week"],
         strict="filter",

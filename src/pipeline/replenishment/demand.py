@@ -50,7 +50,18 @@ DISCOUNTS = (0.1, 0.2, 0.3, 0.4)
 
 @dataclass(frozen=True)
 class WorldSpec:
-    """Size, seed and timing of a world; the defaults are the flagship case."""
+    """Size, seed, timing and habits of a world; the defaults are the flagship case.
+
+    Attributes:
+        stores, products: how many there are; every store may list every product.
+        weeks: of history; ``burn_in`` weeks before it are played and forgotten, ``field_weeks`` after it may be played.
+        seed: of every draw.
+        lead_time: weeks from an order to the shelf.
+        first_week: Monday of the history's first week.
+        shift_after, shift_factor: when demand shifts after the history, and by how much.
+        cover: weeks of average sales a planner orders up to; with a lead time of 2 and a weekly review 3 are at risk.
+        bent: log-sd of what years of "a bit more of this, less of that" made of each series' cover.
+    """
 
     stores: int = 300
     products: int = 60
@@ -62,6 +73,8 @@ class WorldSpec:
     shift_after: int = 18
     shift_factor: float = 1.5
     field_weeks: int = 104
+    cover: float = 4.4
+    bent: float = 0.45
 
     def __post_init__(self) -> None:
         if self.first_week.weekday() != 0:
@@ -78,6 +91,14 @@ class WorldSpec:
     def last_row(self) -> int:
         """Rows that may be played, counted from the first burn-in week."""
         return self.burn_in + self.weeks + self.field_weeks
+
+
+#: The chains that ship, by the source a charter names; seed and lead time are the charter's. ``overstocked`` holds too
+#: much of nearly everything, and unevenly; nothing in its world changes while it is played.
+CHAINS: dict[str, WorldSpec] = {
+    "retailer": WorldSpec(),
+    "overstocked": WorldSpec(stores=60, products=30, weeks=120, cover=7.0, bent=0.6, shift_factor=1.0),
+}
 
 
 @dataclass(frozen=True)

@@ -141,7 +141,9 @@ def _sales(world: World) -> tuple[pa.Table, pd.DataFrame]:
     columns = {name: _broken(name, column, source, fault, units[source], rng) for name, column in columns.items()}
     order, place = _scatter(good, source, rng)
     arrays = {name: _Column(column.codes[order], column.texts).array() for name, column in columns.items()}
+    stock = world.stock[rows][week, series].astype(np.int32)
     arrays["in_stock"] = pa.array(np.concatenate([in_stock, in_stock[source]])[order])
+    arrays["stock"] = pa.array(np.concatenate([stock, stock[source]])[order])
     return pa.table(arrays), pd.DataFrame({"row": place, "fault": fault})
 
 

@@ -1,4 +1,7 @@
-"""Rolling games on recorded history: past cutoffs, start states like the official ones, six orders, costs by week."""
+"""Rolling games on recorded history: past cutoffs, six orders each, costs by week.
+
+A game starts from the stock that was counted then; where the source counts none, from a state like the official one.
+"""
 
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -59,7 +62,23 @@ def prepare(panel: Panel, known: int) -> Game:
     """The game that starts after the first ``known`` weeks."""
     played = slice(known, known + weeks_played(panel.lead_time))
     scored = np.asarray((panel.in_stock[played] & panel.listed[played]).all(axis=0))
-    return Game(start_state(panel.upto(known)), panel.sales[played], scored, panel)
+    cut = panel.upto(known)
+    start = start_state(cut) if panel.stock is None else recorded_state(cut, panel.stock, panel.sales)
+    return Game(start, panel.sales[played], scored, panel)
+
+
+def recorded_state(cut: Panel, stock: Floats, sales: Floats) -> Panel:
+    """Stock as it was counted at the cutoff, and what was on its way then.
+
+    What arrived in the weeks after the cutoff had been ordered before it. The books tell it: stock at a week's end less
+    that of the week before, plus what was sold. A chain that holds too much starts a game with too much, as its field
+    weeks will.
+    """
+    known, ahead = cut.periods, cut.lead_time - 1
+    ends = stock[known - 1 : known + ahead]
+    arrived = np.diff(ends, axis=0) + sales[known : known + ahead]
+    # What went back to the warehouse with a delisted series is no delivery.
+    return replace(cut, on_hand=ends[0], on_order=np.maximum(arrived, 0))
 
 
 def start_state(panel: Panel) -> Panel:

@@ -16,10 +16,6 @@ _HABITS, _FORGOTTEN = 101, 102
 
 #: Weeks of sales the rule averages over.
 WINDOW = 8
-#: Weeks of average sales a planner orders up to; with a lead time of 2 and a weekly review 3 weeks are at risk.
-COVER = 4.4
-#: Log-sd of what years of "a bit more of this, less of that" made of each series' cover.
-BENT = 0.45
 
 
 @dataclass(frozen=True)
@@ -49,7 +45,7 @@ def habits_of(spec: WorldSpec) -> Habits:
     by_department = rng.normal(0.0, 0.12, int(truth.department.max()) + 1)
     department = np.exp(by_department - by_department.mean())[truth.department]
     store = rng.lognormal(0.0, 0.15, (spec.stores, 1))
-    cover = COVER * department * store * rng.lognormal(0.0, BENT, shape)
+    cover = spec.cover * department * store * rng.lognormal(0.0, spec.bent, shape)
     by_case = rng.random((spec.stores, 1)) < 0.4
     case_size = truth.products["case_size"].to_numpy(dtype=np.int64)
     case = np.where(by_case, case_size, 1)

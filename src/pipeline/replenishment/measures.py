@@ -49,12 +49,6 @@ def facts_of(charter: Charter, dataset: Dataset, panel: Panel, earlier: Panel | 
     )
 
 
-def seen_stockouts(panel: Panel, weeks: int) -> float:
-    """Share of listed series-weeks in which the shelf ran empty: all a chain can see of its stock-out rate."""
-    listed = panel.listed[-weeks:]
-    return float((listed & ~panel.in_stock[-weeks:]).sum() / max(int(listed.sum()), 1))
-
-
 def ages(tables: Tables) -> dict[str, int]:
     """Days each dated table's newest week lies behind the newest week of sales or stock; planned weeks count as 0."""
     newest = {name: table["week"].max() for name, table in tables.items() if "week" in table.columns and len(table)}

@@ -10,7 +10,8 @@ from pipeline.charter.advice import Advice, Path
 from pipeline.evaluation.outcomes import KpiDefinition
 from pipeline.replenishment.parameters import ALGORITHMS, POLICIES, Business, LightGBM, Parameters
 
-SOURCES = ("retailer", "vn2")
+#: The synthetic chains of :data:`pipeline.replenishment.demand.CHAINS`, and the files of a public challenge.
+SOURCES = ("retailer", "overstocked", "vn2")
 BASELINES = ("incumbent", "seasonal_naive", "seasonal_average", "official_benchmark")
 FEATURES: Mapping[str, str] = {
     "recent_sales": "single last weeks and means over 2 to 52 weeks, stock-outs left out",

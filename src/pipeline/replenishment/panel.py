@@ -42,6 +42,7 @@ class Panel:
         pay_week: (T + future,) 1 in the week most wages are paid.
         on_hand: (N,) units in stock at the end of the last week; NaN when the panel was cut at a past week.
         on_order: (lead_time - 1, N) units arriving at the start of the next week, the one after, …; NaN likewise.
+        stock: (T, N) units on hand at the end of each week, 0 where not listed; None where the source does not tell.
     """
 
     weeks: Weeks
@@ -54,6 +55,7 @@ class Panel:
     pay_week: Floats
     on_hand: Floats
     on_order: Floats
+    stock: Floats | None = None
 
     @property
     def periods(self) -> int:
@@ -96,6 +98,7 @@ class Panel:
             pay_week=self.pay_week[: periods + self.future],
             on_hand=np.full_like(self.on_hand, np.nan),
             on_order=np.full_like(self.on_order, np.nan),
+            stock=None if self.stock is None else self.stock[:periods],
         )
 
     def take(self, chosen: Bools | Ints) -> "Panel":
@@ -110,6 +113,7 @@ class Panel:
             promotion=np.take(self.promotion, positions, axis=1),
             on_hand=self.on_hand[positions],
             on_order=np.take(self.on_order, positions, axis=1),
+            stock=None if self.stock is None else np.take(self.stock, positions, axis=1),
         )
 
 
@@ -117,10 +121,10 @@ def panel_from_tables(tables: Tables, lead_time: int, future: int = FUTURE_WEEKS
     """Build the panel from clean long tables by one factorisation and one scatter.
 
     Args:
-        tables: ``sales`` (store, product, week, units, in_stock), ``state`` (store, product, on_hand, due_1 …
-            due_{lead_time - 1}), ``products`` and ``stores`` with their attributes; optional ``promotions``
-            (product, week, discount) and ``calendar`` (week, holiday, pay_week). A week without a row is a week in
-            which the series was not listed.
+        tables: ``sales`` (store, product, week, units, in_stock, and stock where it is recorded), ``state`` (store,
+            product, on_hand, due_1 … due_{lead_time - 1}), ``products`` and ``stores`` with their attributes; optional
+            ``promotions`` (product, week, discount) and ``calendar`` (week, holiday, pay_week). A week without a row is
+            a week in which the series was not listed.
         lead_time: weeks, at least 1; see the module.
         future: weeks the calendars reach beyond the last week of sales; unknown weeks are 0.
 
@@ -144,6 +148,10 @@ def panel_from_tables(tables: Tables, lead_time: int, future: int = FUTURE_WEEKS
     listed[cell] = True
     reach = first + np.arange(periods + future) * WEEK
     on_hand, on_order = _stock(state, keys, lead_time)
+    stock = None
+    if "stock" in sales.columns:
+        stock = np.zeros(periods * keys.size, np.float32)
+        stock[cell] = sales["stock"].to_numpy()
     return Panel(
         weeks=weeks,
         series=keys.attributes(tables),
@@ -155,6 +163,7 @@ def panel_from_tables(tables: Tables, lead_time: int, future: int = FUTURE_WEEKS
         pay_week=_calendar(tables.get("calendar"), "pay_week", reach),
         on_hand=on_hand,
         on_order=on_order,
+        stock=None if stock is None else stock.reshape(shape),
     )
 
 

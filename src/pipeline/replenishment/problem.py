@@ -1,6 +1,8 @@
 """The replenishment domain as the loop sees it. Importing it and calling ``check`` loads no model library."""
 
+import math
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,7 +28,8 @@ GAME_SERIES = 2400
 class Replenishment:
     """How many units of each product every store orders at the end of each week.
 
-    Sources: ``retailer``, a synthetic chain that answers back, and ``vn2``, the files of a public challenge.
+    Sources: ``retailer`` and ``overstocked``, synthetic chains that answer back, and ``vn2``, the files of a public
+    challenge.
     """
 
     name = "replenishment"
@@ -58,10 +61,10 @@ class Replenishment:
             from pipeline.replenishment.vn2 import read_vn2
 
             return read_vn2(location, lead_time)
-        from pipeline.replenishment.demand import WorldSpec
+        from pipeline.replenishment.demand import CHAINS
         from pipeline.replenishment.field import tables_at
 
-        return tables_at(location, WorldSpec(seed=charter.seed, lead_time=lead_time))
+        return tables_at(location, replace(CHAINS[charter.data.source], seed=charter.seed, lead_time=lead_time))
 
     def contracts(self, charter: Charter, tables: Tables) -> Mapping[str, Any]:
         """The contract of the long tables, the same for both sources."""
@@ -91,20 +94,22 @@ class Replenishment:
     def measured_baseline(self, charter: Charter, dataset: Dataset, units: tuple[str, ...]) -> float:
         """The charter's KPI under its baseline policy on these stores.
 
-        The stock-out rate of today's rule is what the chain sees: the share of listed series-weeks in which the shelf
-        ran empty, over ``measured_over`` weeks. Anything else is measured by the rolling games.
+        What today's rule gives stands in the chain's own books, over ``measured_over`` weeks. What these do not tell,
+        and any other policy, is measured by the rolling games.
         """
-        goal = charter.kpi
+        goal, kpi = charter.kpi, offers.KPIS[charter.kpi.name]
         panel = self._scoped(charter, dataset)
-        if goal.name == "stockout_rate" and goal.baseline.policy == "incumbent" and charter.data.source == "retailer":
-            from pipeline.replenishment.measures import seen_stockouts
+        if goal.baseline.policy == "incumbent" and charter.data.source != "vn2":
+            from pipeline.replenishment.observed import seen
 
             stores = panel.series["store"].isin(units).to_numpy()
-            return seen_stockouts(panel.take(stores), goal.baseline.measured_over)
+            found = seen(panel.take(stores), kpi, goal.baseline.measured_over)
+            if not math.isnan(found):
+                return found
         from pipeline.replenishment.candidates import measured_in_games
 
         games = self._games(charter, dataset, units)
-        return measured_in_games(charter, games.games, games.cutoffs, offers.KPIS[goal.name])
+        return measured_in_games(charter, games.games, games.cutoffs, kpi)
 
     def train(
         self,
@@ -189,13 +194,13 @@ class Replenishment:
         return panel.series[["store", "product"]].assign(order=orders)
 
     def observed(self, charter: Charter, dataset: Dataset) -> Observed:
-        """Reported stock-outs and sales of every store and week, by department."""
+        """Reported stock-outs, sales and stock of every store and week, by department."""
         from pipeline.replenishment.observed import observed
 
         return observed(self._scoped(charter, dataset))
 
     def realised(self, charter: Charter, dataset: Dataset, followers: Mapping[str, date] | None = None) -> pd.DataFrame:
-        """Stock-outs as reported in each week, and stock and its turnover in the newest one."""
+        """Stock-outs of each week, and stock and its turnover where it was counted: every week, or the newest one."""
         from pipeline.replenishment.realised import realised
 
         panel = self._scoped(charter, dataset)

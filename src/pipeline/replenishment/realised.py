@@ -1,8 +1,8 @@
 """What really happened, week by week: the KPIs that a chain's own records can tell.
 
-A stock-out is what the staff reported (``in_stock``), so the stock-out rate is known of every week. Stock is counted
-once, at the end of the newest week, so what rests on it is known of that week alone. How many customers asked in vain
-nobody recorded: lost units and cost cannot be told here.
+A stock-out is what the staff reported (``in_stock``), so the stock-out rate is known of every week. Stock is known of
+every week where the source counts it then, else of the newest one alone. How many customers asked in vain nobody
+recorded: lost units and cost cannot be told here.
 """
 
 from collections import defaultdict
@@ -22,7 +22,7 @@ from pipeline.replenishment.tally import DAYS
 #: Weeks told at most.
 NEWEST = 26
 #: KPIs that rest on reports of empty shelves, and those that rest on counted stock.
-SEEN_WEEKLY, SEEN_LAST = ("stockout_rate",), ("average_inventory", "turnover_days")
+SEEN, COUNTED = ("stockout_rate",), ("average_inventory", "turnover_days")
 COLUMNS = ["period", "group", "kpi", "value", "low", "high", "units"]
 
 
@@ -46,7 +46,7 @@ def realised(panel: Panel, state: pd.DataFrame, followers: Mapping[str, date], s
         for week in range(max(panel.periods - NEWEST, 0), panel.periods):
             chosen = panel.listed[week] & (members <= panel.weeks[week])
             if chosen.any():
-                kpis = (*SEEN_WEEKLY, *(SEEN_LAST if counted and week == panel.periods - 1 else ()))
+                kpis = (*SEEN, *(COUNTED if counted[week] else ()))
                 frame = _components(panel, week, chosen, stores, code)
                 batches[tuple(frame["unit"]), kpis].append(frame)
         told += [_told(frames, kpis, seed).assign(group=group) for (_, kpis), frames in batches.items()]
@@ -54,11 +54,14 @@ def realised(panel: Panel, state: pd.DataFrame, followers: Mapping[str, date], s
     return found[COLUMNS].sort_values(["period", "group", "kpi"], ignore_index=True)
 
 
-def _counted(panel: Panel, state: pd.DataFrame) -> bool:
-    """Whether the stock was taken at the end of the panel's last week."""
-    if "week" not in state.columns:
-        return True
-    return bool((state["week"].to_numpy().astype("datetime64[D]") == panel.weeks[-1]).all())
+def _counted(panel: Panel, state: pd.DataFrame) -> Bools:
+    """(T,) weeks at whose end the stock is known."""
+    if panel.stock is not None:
+        return np.ones(panel.periods, np.bool_)
+    known = np.zeros(panel.periods, np.bool_)
+    taken = state["week"].to_numpy().astype("datetime64[D]") if "week" in state.columns else panel.weeks[-1:]
+    known[-1] = (taken == panel.weeks[-1]).all()
+    return known
 
 
 def _components(panel: Panel, week: int, chosen: Bools, stores: NDArray[np.str_], code: Ints) -> pd.DataFrame:
@@ -66,7 +69,7 @@ def _components(panel: Panel, week: int, chosen: Bools, stores: NDArray[np.str_]
 
     All are whole numbers, so that sums over resampled stores are exact, however many weeks are summed at once.
     """
-    stock = np.nan_to_num(panel.on_hand)
+    stock = np.nan_to_num(panel.on_hand) if panel.stock is None else panel.stock[week]
     parts = {
         "weeks": chosen,
         "stockout_weeks": chosen & ~panel.in_stock[week],

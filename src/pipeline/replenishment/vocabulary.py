@@ -13,6 +13,7 @@ WORDS = (
     say("Cost against the benchmark"),
     say("Days of sales in stock"),
     say("stores"),
+    say("days"),
     say("units per store-product"),
     say("per store-product-week"),
     say("EUR per store-product-week"),

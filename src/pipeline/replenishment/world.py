@@ -7,8 +7,8 @@ exports and the panel never hold it. Twin plays of the same weeks under differen
 The central warehouse always delivers, in single units. Goods do not spoil. A shopper who finds the shelf empty is
 lost: no backorder, no substitute, no second store. Sales of a week are ``min(stock at its start, demand)``. Staff
 report a gap in every week in which a shopper asked in vain: ``in_stock`` is False exactly then, and how many asked
-is not known. Promotions, holidays and pay weeks are planned and known 13 weeks ahead. Prices, range and calendar
-do not depend on who orders.
+is not known. What is left on the shelves is counted at the end of every week. Promotions, holidays and pay weeks are
+planned and known 13 weeks ahead. Prices, range and calendar do not depend on who orders.
 
 **Demand** of a series in a week is negative binomial around a mean that is a product of:
 
@@ -36,6 +36,10 @@ with the buyer's guess of four weeks; stock and orders of a delisted one go back
 a facing of 1 or 2. The cover was bent by hand over the years: log-normal by department (log-sd 0.12,
 centred), store (0.15) and series (0.45). 40 % of the stores round up to full cases; a
 quarter of all stores forget 8 % of their orders.
+
+So much for the flagship's chain, ``retailer``. The chain ``overstocked`` (60 stores, 30 products, 120 weeks) orders up
+to 7 weeks, bent by a log-sd of 0.6, and no competitor leaves: it holds some 45 days of sales and still runs out in 3 to
+4 % of the store-product-weeks, as the stock lies in the wrong places.
 
 Two numbers were set by looking at an outcome, and only at that of today's rule: its cover and how far it was bent
 series by series, until it ran out in 8 to 10 % of the store-product-weeks with some three weeks of stock on hand (seeds
@@ -78,6 +82,7 @@ class World:
         spec: what its latent side follows from.
         sold: (burn_in + clock, N) units sold.
         in_stock: same shape; False where a shopper asked in vain, and where not listed.
+        stock: same shape; units in the stores at the end of each week.
         on_hand: (N,) units in the stores.
         on_order: (lead_time - 1, N) units arriving at the start of the next week, the one after, …
     """
@@ -85,6 +90,7 @@ class World:
     spec: WorldSpec
     sold: Floats
     in_stock: Bools
+    stock: Floats
     on_hand: Ints
     on_order: Ints
 
@@ -135,6 +141,7 @@ def opened(spec: WorldSpec) -> World:
             spec,
             np.zeros((0, size), np.float32),
             np.zeros((0, size), np.bool_),
+            np.zeros((0, size), np.float32),
             np.where(truth.listed(0), truth.fill, 0),
             np.zeros((spec.lead_time - 1, size), np.int64),
         )
@@ -180,8 +187,9 @@ def play(world: World, periods: int, controllers: Sequence[Controller]) -> tuple
         for name in _RECORDED:
             record[name][step] = week[name]
         books.sold[row], books.in_stock[row] = week["sold"], books.listed[row] & (week["lost"] == 0)
+        books.stock[row] = week["end"]
         on_hand, on_order = week["end"], week["on_order"]
-    after = _frozen(World(world.spec, books.sold, books.in_stock, on_hand, on_order))
+    after = _frozen(World(world.spec, books.sold, books.in_stock, books.stock, on_hand, on_order))
     rows = slice(first, first + periods)
     return after, Played(weeks=truth.weeks[rows], listed=books.listed[rows], **record)
 
@@ -247,6 +255,7 @@ class _Books:
     truth: Truth
     sold: Floats
     in_stock: Bools
+    stock: Floats
     listed: Bools
     promotion: Floats
 
@@ -255,11 +264,11 @@ class _Books:
         """The record so far, with room for ``periods`` more weeks."""
         truth, rows = truth_of(world.spec), len(world.sold)
         sold = np.zeros((rows + periods, world.spec.series), np.float32)
-        in_stock = np.zeros(sold.shape, np.bool_)
-        sold[:rows], in_stock[:rows] = world.sold, world.in_stock
+        in_stock, stock = np.zeros(sold.shape, np.bool_), np.zeros_like(sold)
+        sold[:rows], in_stock[:rows], stock[:rows] = world.sold, world.in_stock, world.stock
         discount = truth.discount[: rows + periods + FUTURE_WEEKS].astype(np.float32)
         promotion = np.tile(discount, (1, world.spec.stores))
-        return cls(truth, sold, in_stock, truth.listed_between(0, rows + periods), promotion)
+        return cls(truth, sold, in_stock, stock, truth.listed_between(0, rows + periods), promotion)
 
     def panel(self, row: int, on_hand: Ints, on_order: Ints, start: int) -> Panel:
         """The panel before week ``row``, its record beginning at ``start``."""
@@ -276,6 +285,7 @@ class _Books:
             pay_week=truth.pay_week[reach].astype(np.float32),
             on_hand=on_hand.astype(np.float32),
             on_order=on_order.astype(np.float32),
+            stock=_read_only(self.stock[span]),
         )
 
 
@@ -289,7 +299,7 @@ def save(world: World, directory: Path) -> Path:
     with part.open("wb") as file:
         np.savez(
             file, spec=np.array(json.dumps(spec)), sold=world.sold.astype(np.uint16), in_stock=world.in_stock,
-            on_hand=world.on_hand, on_order=world.on_order,
+            stock=world.stock.astype(np.uint32), on_hand=world.on_hand, on_order=world.on_order,
         )  # fmt: skip
     part.replace(path)
     return path
@@ -306,8 +316,8 @@ def load(directory: Path, clock: int) -> World:
         with path.open("rb") as opened_file, np.load(opened_file, allow_pickle=False) as file:
             values = json.loads(str(file["spec"]))
             spec = WorldSpec(**{**values, "first_week": date.fromisoformat(values["first_week"])})
-            sold = file["sold"].astype(np.float32)
-            return _frozen(World(spec, sold, file["in_stock"], file["on_hand"], file["on_order"]))
+            sold, stock = (file[name].astype(np.float32) for name in ("sold", "stock"))
+            return _frozen(World(spec, sold, file["in_stock"], stock, file["on_hand"], file["on_order"]))
     except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as exc:
         raise DataError(
             "the synthetic retailer's state cannot be read",

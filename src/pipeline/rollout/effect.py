@@ -103,6 +103,8 @@ class FieldEffect:
         slices: the goal per slice value, worst first.
         units: the goal per treated unit, worst first.
         pre_trend, placebo: of the goal.
+        unmeasured: KPIs whose components the field did not bring, each with why nobody can record them; empty where
+            they could be.
     """
 
     groups: Groups
@@ -112,6 +114,7 @@ class FieldEffect:
     units: tuple[UnitFigure, ...]
     pre_trend: PreTrend
     placebo: Placebo
+    unmeasured: tuple[tuple[KpiDefinition, str], ...] = ()
 
     @property
     def goal(self) -> KpiEffect:
@@ -165,6 +168,7 @@ def measure(
             cube, main, groups.controls, before, after, real=found[0].effect.value, treated=len(groups.treated),
             seed=seed,
         ),
+        unmeasured=tuple((kpi, _why(kpi, observed)) for kpi in definitions.values() if not cube.measures(kpi)),
     )  # fmt: skip
 
 
@@ -176,6 +180,10 @@ def course(
     spans = [[period] for period in periods]
     ours, theirs = (ratios(cube.sums_by(kpi, units, spans).sum(axis=0)) for units in (groups.treated, groups.controls))
     return tuple((period, float(one), float(other)) for period, one, other in zip(periods, ours, theirs, strict=True))
+
+
+def _why(kpi: KpiDefinition, observed: Observed) -> str:
+    return next((observed.unseen[part] for part in (kpi.numerator, kpi.denominator) if part in observed.unseen), "")
 
 
 def _kpi_effect(

@@ -1,9 +1,9 @@
 """Our own promises: what the replay let expect of a model, beside what the field gave.
 
-Every iteration promises a KPI with an interval. Once its model has been in the field for whole periods, the realised
-KPI of the units that follow it stands beside the promise, and the gap between them over iterations tells how far our
-figures may be trusted: a mean gap is optimism, a share of realised values within the interval far from 95 % is false
-certainty.
+Every iteration promises a KPI with a prediction interval (:mod:`.prediction`). Once its model has been in the field for
+whole periods, the realised KPI of the units that follow it stands beside the promise, and the gap between them over
+iterations tells how far our figures may be trusted: a mean gap is optimism, a share of realised values within the
+interval far from 95 % is false certainty.
 """
 
 import math
@@ -14,12 +14,13 @@ import pandas as pd
 
 from pipeline.evaluation.criteria import better
 from pipeline.evaluation.did import alone
-from pipeline.evaluation.figures import level, show, show_change
+from pipeline.evaluation.figures import level, show, show_change, show_interval
 from pipeline.evaluation.observed import PERIOD, Cube
 from pipeline.evaluation.outcomes import Interval, KpiDefinition
 from pipeline.language.message import Message, say
 from pipeline.ledger import Reader, all_iterations
 from pipeline.rollout.effect import level as realised_level
+from pipeline.rollout.prediction import Figure
 from pipeline.rollout.stack import Release
 
 
@@ -30,7 +31,7 @@ class Promise:
     Attributes:
         number: the iteration.
         stage: the rung on which it was kept or not.
-        expected: the KPI by the replay, with its interval.
+        expected: the KPI by the replay, with its prediction interval for so many units and periods.
         realised: the KPI in the field, with its interval; None while no period is complete.
         periods: complete field periods it rests on.
         units: units that were measured.
@@ -50,10 +51,10 @@ class Promise:
 
     @property
     def kept(self) -> bool | None:
-        """Whether the intervals meet; None while nothing is realised."""
+        """Whether what was realised lies in the interval that was promised; None while nothing is realised."""
         if self.realised is None:
             return None
-        return self.realised.low <= self.expected.high and self.expected.low <= self.realised.high
+        return self.expected.low <= self.realised.value <= self.expected.high
 
 
 @dataclass(frozen=True)
@@ -81,10 +82,10 @@ class Calibration:
         newest = told[-1]
         worse = better(newest.expected.value, newest.realised.value, self.kpi.direction) if newest.realised else False
         return say(
-            "Iteration {number} promised {expected} and the field gave {realised} on stage {stage} "
-            "({gap}, {judged}); over {count} promises the field was {mean} away on average, and {within} of them lay "
-            "within the {level} interval.",
-            number=newest.number, expected=show(newest.expected.value, self.kpi.unit),
+            "Iteration {number} promised {expected} for other units and periods, and the field gave {realised} on "
+            "stage {stage} ({gap}, {judged}); over {count} promises the field was {mean} away on average, and {within} "
+            "of them lay within the {level} prediction interval.",
+            number=newest.number, expected=show_interval(newest.expected, self.kpi.unit),
             realised=show(newest.realised.value if newest.realised else math.nan, self.kpi.unit), stage=newest.stage,
             gap=show_change(newest.gap, self.kpi.unit), judged=say("worse") if worse else say("no worse"),
             count=len(told), mean=show_change(self.mean_gap, self.kpi.unit),
@@ -114,17 +115,13 @@ def realised(
 def calibration(kpi: KpiDefinition, promises: Sequence[Promise]) -> Calibration:
     """Mean gap and share kept over all promises that were realised."""
     told = [promise for promise in promises if promise.realised is not None and math.isfinite(promise.gap)]
-    inside = [
-        promise.expected.low <= promise.realised.value <= promise.expected.high
-        for promise in told
-        if promise.realised is not None
-    ]
+    inside = [bool(promise.kept) for promise in told]
     mean = sum(promise.gap for promise in told) / len(told) if told else math.nan
     return Calibration(kpi, tuple(promises), mean, sum(inside) / len(inside) if inside else math.nan)
 
 
-def expected_of(reader: Reader, project: str, kpi: str, release: Release) -> tuple[int, Interval] | None:
-    """The promise behind a release: number and KPI of the iteration that was decided on, or None where it is unknown.
+def expected_of(reader: Reader, project: str, kpi: str, release: Release) -> Figure | None:
+    """The figure behind a release: the KPI of the iteration that was decided on, or None where it is unknown.
 
     That is the newest iteration below the release's stage with figures of its model.
     """
@@ -134,5 +131,6 @@ def expected_of(reader: Reader, project: str, kpi: str, release: Release) -> tup
             continue
         value, low, high = result["kpis"][kpi]["value"][:3]
         if value is not None:
-            return record.number, Interval(value, -math.inf if low is None else low, math.inf if high is None else high)
+            ends = -math.inf if low is None else low, math.inf if high is None else high
+            return Figure(Interval(value, *ends), result["units"], result["periods"])
     return None

@@ -195,12 +195,13 @@ def worst_unit(effect: FieldEffect, stage: Stage) -> Verdict:
 
 
 def guardrail(guard: Guardrail, effect: FieldEffect) -> Verdict:
-    """A guardrail held against what the controls let expect; one nobody measured in the field is said to be so."""
+    """A guardrail held against what the controls let expect.
+
+    One that nobody measured is said to be so under a gate of its own: it is not kept, and it is not broken either.
+    """
     found = effect.kpi(guard.name)
     if found is None:
-        reason = say("{kpi} was not measured in the field; only the replay judges it.", kpi=guard.name)
-        title = say("{kpi} stays within its guardrail", kpi=guard.name)
-        return _verdict(f"field.guardrail.{guard.name}", title, "warn", reason, {}, passed=False)
+        return _unmeasured(guard, effect)
     judged = gates.guardrail(guard, _result(found, len(effect.groups.treated)))
     return replace(judged, gate=f"field.guardrail.{guard.name}")
 
@@ -245,6 +246,19 @@ def beats_placebo(effect: FieldEffect) -> Verdict:
     figures: Figures = {"share": found.share, "splits": found.splits, "least_share": least}
     title = say("Doing nothing does not give as much")
     return _verdict("field.placebo", title, "block", reason, figures, passed=found.beaten)
+
+
+def _unmeasured(guard: Guardrail, effect: FieldEffect) -> Verdict:
+    titles = {kpi.name: (kpi.title, why) for kpi, why in effect.unmeasured}
+    kpi, why = titles.get(guard.name, (guard.name, ""))
+    if why:
+        reason = say(
+            "{kpi} cannot be observed in the field, as {why}; only the replay judges it.", kpi=term(kpi), why=why
+        )
+    else:
+        reason = say("{kpi} was not measured in the field; only the replay judges it.", kpi=term(kpi))
+    title = say("{kpi} is measured in the field", kpi=term(kpi))
+    return _verdict(f"field.unmeasured.{guard.name}", title, "warn", reason, {}, passed=False)
 
 
 def _result(found: KpiEffect, units: int) -> KpiResult:
