@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline.replenishment.baselines import baseline, benchmark_orders
+from pipeline.replenishment.baselines import baseline
+from pipeline.replenishment.benchmark import benchmark_orders
 from pipeline.replenishment.candidates import model_decider
 from pipeline.replenishment.forecast import LightGBMForecaster
 from pipeline.replenishment.games import ORDERS, play_game, prepare, rolling_games, start_state, weeks_played

@@ -148,6 +148,50 @@ def show_backtest(row: "CaseRow") -> None:
     console().print(f"[dim]{_units(kpis[name] for name in names)}[/]\n")
 
 
+def show_studied(row: "CaseRow") -> None:
+    """Candidates, policies and parameters on the same past games, and how far seeds go apart."""
+    result = row.record.result or {}
+    studied: Mapping[str, Any] | None = result.get("studied")
+    if not studied:
+        return
+    kpi, reference = result["kpis"][result["kpi"]], studied["reference"]
+    figures = [f"{name}{part}" for name in ("chosen on", "confirmed on") for part in ("", "\ndifference")]
+    made = table("way to decide", *figures, right=figures)
+    for way in studied["ways"]:
+        own = way["name"] == reference
+        cells = []
+        for half in ("chosen", "confirmed"):
+            apart = _triple(way[f"{half}_difference"])
+            cells += [_bare(float(way[half]["value"]), kpi["unit"]), "–" if own else _interval(apart, kpi["unit"])]
+        made.add_row(Text(_way(way["name"], studied), style="bold" if own else ""), *cells)
+    chosen, confirmed = studied["games"]
+    console().print(
+        f"{kpi['title']} of every way to decide: {chosen} earlier games chose, {confirmed} later ones confirm. "
+        f"Differences to {reference} with 95 % interval, games and {result['unit_word']} drawn together."
+    )
+    console().print(made)
+    console().print(
+        f"Best service on the earlier games: {_way(studied['tuned'], studied)}." if studied["tuned"] else ""
+    )
+    seeds = studied["seeds"]
+    if seeds:
+        ends = [
+            f"{name} {_bare(low, kpi['unit'])} to {_bare(high, kpi['unit'])} (standard deviation {spread:.4f})"
+            for name, (low, high, spread) in (("chosen on", seeds["chosen"]), ("confirmed on", seeds["confirmed"]))
+        ]
+        console().print(f"{seeds['seeds']} seeds of {reference}: {', '.join(ends)}.\n")
+
+
+def _way(name: str, studied: Mapping[str, Any]) -> str:
+    at = studied["steered"].get(name)
+    steered = f"{studied['reference']}, {at['policy']} {at['level']:g}" if at else ""
+    return (name if not at or name == studied["reference"] else steered).removeprefix("baseline:").replace("_", " ")
+
+
+def _triple(interval: Mapping[str, Any]) -> list[float]:
+    return [float(interval[name]) for name in ("value", "low", "high")]
+
+
 def show_waiting(ledger: "Ledger", project: str) -> None:
     """Which review waits, and how to look at it."""
     from pipeline.review.listing import open_reviews

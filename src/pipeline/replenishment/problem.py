@@ -17,6 +17,7 @@ from pipeline.replenishment import offers
 from pipeline.replenishment.parameters import business_of
 
 if TYPE_CHECKING:
+    from pipeline.evaluation.study import Study
     from pipeline.replenishment.panel import Panel
 
 #: Series the rolling games are played on at most: whole stores, those of the stage first.
@@ -144,7 +145,7 @@ class Replenishment:
         progress: Progress,
     ) -> Outcomes:
         """The retailer's world moves on, once per key; recorded history is played on its confirming games."""
-        if charter.data.source == "vn2":
+        if charter.data.source != "retailer":
             from pipeline.datasets.splits import tune_confirm
             from pipeline.replenishment.candidates import replayed
 
@@ -161,6 +162,22 @@ class Replenishment:
             lambda panel: players(charter, arms, treated, units, panel),
             progress,
         )
+
+    def study(
+        self,
+        charter: Charter,
+        dataset: Dataset,
+        trained: Mapping[str, TrainedCandidate],
+        challenger: str,
+        units: tuple[str, ...],
+        progress: Progress,
+    ) -> "Study | None":
+        """Policies, service levels and seeds on the past games of recorded history; see :mod:`.study`."""
+        if charter.data.source == "retailer":
+            return None
+        from pipeline.replenishment.study import study
+
+        return study(charter, self._games(charter, dataset, units), trained, challenger, progress)
 
     def decide(self, charter: Charter, location: Path, arm: Arm, units: tuple[str, ...] | None = None) -> pd.DataFrame:
         """One order per series: for VN2 the filled template, else ``store``, ``product``, ``order``.

@@ -20,6 +20,7 @@ WORDS = (
     say("seasonal naive"),
     say("seasonal average"),
     say("official benchmark"),
+    say("tuned benchmark"),
     say("department"),
     say("promotion"),
     say("volume"),

@@ -149,6 +149,18 @@ def arm_label(evidence: Evidence, name: str) -> str:
     return term(label or name.removeprefix("baseline:").replace("_", " ").replace("-", " "))
 
 
+def way_label(evidence: Evidence, name: str) -> str:
+    """A way to decide in words: the judged model under a policy and level, or an arm."""
+    studied = evidence.studied
+    at = studied.steered.get(name) if studied else None
+    if studied is None or at is None or name == studied.reference:
+        return arm_label(evidence, name)
+    return say(
+        "{model}, {policy} {level}",
+        model=arm_label(evidence, studied.reference), policy=term(at.policy.replace("_", " ")), level=f"{at.level:g}",
+    )  # fmt: skip
+
+
 def compared(value: Interval, limit: float, direction: Direction) -> Message:
     """Whether a figure keeps a limit: as in the gates, ``reached`` needs the worse end of the interval to keep it."""
     if not meets(value.value, limit, direction):
