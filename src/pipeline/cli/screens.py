@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from pipeline.charter.difference import Change
-from pipeline.evaluation.figures import contrast, show
+from pipeline.evaluation.figures import contrast, show, show_change
 
 if TYPE_CHECKING:
     from flows.case import CaseRow
@@ -155,14 +155,14 @@ def show_studied(row: "CaseRow") -> None:
     if not studied:
         return
     kpi, reference = result["kpis"][result["kpi"]], studied["reference"]
-    figures = [f"{name}{part}" for name in ("chosen on", "confirmed on") for part in ("", "\ndifference")]
+    figures = ["chosen on", "difference (interval)", "confirmed on", "difference (interval) "]
     made = table("way to decide", *figures, right=figures)
     for way in studied["ways"]:
         own = way["name"] == reference
         cells = []
         for half in ("chosen", "confirmed"):
             apart = _triple(way[f"{half}_difference"])
-            cells += [_bare(float(way[half]["value"]), kpi["unit"]), "–" if own else _interval(apart, kpi["unit"])]
+            cells += [_bare(float(way[half]["value"]), kpi["unit"]), "–" if own else _change(apart, kpi["unit"])]
         made.add_row(Text(_way(way["name"], studied), style="bold" if own else ""), *cells)
     chosen, confirmed = studied["games"]
     console().print(
@@ -190,6 +190,12 @@ def _way(name: str, studied: Mapping[str, Any]) -> str:
 
 def _triple(interval: Mapping[str, Any]) -> list[float]:
     return [float(interval[name]) for name in ("value", "low", "high")]
+
+
+def _change(triple: Sequence[float], unit: str) -> str:
+    """A difference and its interval with their signs, in one line."""
+    value, low, high = (show_change(one, unit).removesuffix(f" {unit}") for one in triple)
+    return f"{value} ({low} to {high})"
 
 
 def show_waiting(ledger: "Ledger", project: str) -> None:

@@ -10,7 +10,7 @@ from pipeline.charter.advice import Advice, Path
 from pipeline.evaluation.outcomes import KpiDefinition
 from pipeline.replenishment.parameters import ALGORITHMS, POLICIES, Business, LightGBM, Parameters
 
-SOURCES = ("retailer", "vn2")
+SOURCES = ("retailer", "vn2", "tables")
 BASELINES = ("incumbent", "seasonal_naive", "seasonal_average", "official_benchmark", "tuned_benchmark")
 FEATURES: Mapping[str, str] = {
     "recent_sales": "single last weeks and means over 2 to 52 weeks, stock-outs left out",

@@ -27,7 +27,8 @@ GAME_SERIES = 2400
 class Replenishment:
     """How many units of each product every store orders at the end of each week.
 
-    Sources: ``retailer``, a synthetic chain that answers back, and ``vn2``, the files of a public challenge.
+    Sources: ``retailer``, a synthetic chain that answers back; ``vn2``, the files of a public challenge; ``tables``, a
+    user's own tables in long form.
     """
 
     name = "replenishment"
@@ -59,13 +60,17 @@ class Replenishment:
             from pipeline.replenishment.vn2 import read_vn2
 
             return read_vn2(location, lead_time)
+        if charter.data.source == "tables":
+            from pipeline.replenishment.longform import read_long
+
+            return read_long(location, lead_time)
         from pipeline.replenishment.demand import WorldSpec
         from pipeline.replenishment.field import tables_at
 
         return tables_at(location, WorldSpec(seed=charter.seed, lead_time=lead_time))
 
     def contracts(self, charter: Charter, tables: Tables) -> Mapping[str, Any]:
-        """The contract of the long tables, the same for both sources."""
+        """The contract of the domain's tables, the same for all sources."""
         from pipeline.replenishment.contract import contracts
 
         return contracts(tables, business_of(charter).lead_time)
@@ -180,7 +185,7 @@ class Replenishment:
         return study(charter, self._games(charter, dataset, units), trained, challenger, progress)
 
     def decide(self, charter: Charter, location: Path, arm: Arm, units: tuple[str, ...] | None = None) -> pd.DataFrame:
-        """One order per series: for VN2 the filled template, else ``store``, ``product``, ``order``.
+        """One order per series: VN2's filled template; ``unique_id, order``; or ``store, product, order``.
 
         Args:
             charter: the charter the arm was judged under.
@@ -203,6 +208,10 @@ class Replenishment:
             from pipeline.replenishment.vn2 import in_template_order, read_template
 
             return in_template_order(read_template(location), panel.series, orders)
+        if charter.data.source == "tables":
+            from pipeline.replenishment.longform import with_ids
+
+            return with_ids(location, panel.series, orders)
         return panel.series[["store", "product"]].assign(order=orders)
 
     def observed(self, charter: Charter, dataset: Dataset) -> Observed:
