@@ -21,6 +21,8 @@ WORDS = (
     say("seasonal average"),
     say("official benchmark"),
     say("tuned benchmark"),
+    say("paths"),
+    say("safety stock"),
     say("department"),
     say("promotion"),
     say("volume"),

@@ -71,7 +71,7 @@ TERMS = (
     say("applied"), say("deferred"), say("declined"), say("open"),
     say("baseline"), say("challenger"), say("champion"), say("variant"),
     say("load and check data"), say("assess data"), say("train and backtest"), say("track in MLflow"),
-    say("play the decisions"), say("evaluate"), say("drift report"), say("write report"),
+    say("play the decisions"), say("compare ways to decide"), say("evaluate"), say("drift report"), say("write report"),
     say("person-days"), say("hours of computing"),
     say("lower"), say("higher"), say("charter"), say("data"), say("code"), say("model"), say("figures"),
 )  # fmt: skip
