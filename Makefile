@@ -42,6 +42,7 @@ check: $(READY) ## style, types, borders between rooms, charters
 	$(BIN)/lint-imports
 	$(BIN)/landed check configs/replenishment/charter.yaml
 	$(BIN)/landed check configs/vn2/charter.yaml
+	$(BIN)/landed check configs/vn2/charter-service.yaml
 	$(BIN)/landed check configs/service_desk/charter.yaml
 	$(BIN)/landed check configs/turnover/charter.yaml
 

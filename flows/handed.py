@@ -9,6 +9,7 @@ import pandas as pd
 from pipeline.charter import Charter
 from pipeline.evaluation.outcomes import Effect, Evaluation, Outcomes
 from pipeline.evaluation.selection import Choice
+from pipeline.evaluation.study import Studied
 from pipeline.problems.base import Arm, TrainedCandidate
 from pipeline.rollout.arms import Arms
 from pipeline.rollout.breach import Proposal
@@ -59,12 +60,14 @@ class Played:
         units: the units that followed the challenger.
         outcomes: what happened.
         arms: names in playing order.
+        studied: further ways to decide, compared on the past games; None where the problem offers none.
     """
 
     charter: Charter
     units: tuple[str, ...]
     outcomes: Outcomes
     arms: tuple[str, ...]
+    studied: Studied | None
 
 
 @dataclass(frozen=True)

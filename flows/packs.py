@@ -31,6 +31,7 @@ from pipeline.reporting.evidence import (
     ModelShown,
 )
 from pipeline.reporting.gather import arms_shown, candidates_shown, changes_shown, data_shown, weekly_points
+from pipeline.reporting.manifest import plain
 from pipeline.reporting.pack import WrittenReport
 from pipeline.review.items import Filed, items_of
 
@@ -67,6 +68,7 @@ def assemble(
         feedback=_feedback(bench, judgement.effects),
         arms=_arms(bench, candidates, played, judgement),
         backtest=_backtest(candidates),
+        studied=played.studied,
         history=(*earlier_points(bench), _point(record, evaluation.kpi(charter.kpi.name))),
         weekly=weekly_points(played.outcomes, goal, candidates.challenger, bench.baseline_arm),
         drift=_drift(judgement),
@@ -88,6 +90,7 @@ def result_of(
     bench: Workbench,
     dataset: Dataset,
     candidates: Candidates,
+    played: Played,
     field: Field,
     judgement: Judgement,
     report: WrittenReport,
@@ -115,6 +118,7 @@ def result_of(
         "report": str(report.html),
         "basis": evaluation.basis,
         "arms": _arm_figures(judgement),
+        "studied": plain(played.studied),
         "effects": {effect.item: _effect(effect) for effect in judgement.effects},
         "usage": asdict(judgement.usage),
         "field_dataset": field.dataset,

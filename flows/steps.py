@@ -22,11 +22,12 @@ from pipeline.datasets.assessment import assess
 from pipeline.datasets.contracts import apply_contracts
 from pipeline.datasets.dataset import Assessment, Dataset
 from pipeline.errors import DataError, Finding
-from pipeline.evaluation import gates, kpis
+from pipeline.evaluation import comparing, gates, kpis
 from pipeline.evaluation.outcomes import Effect, Evaluation
+from pipeline.evaluation.study import Studied
 from pipeline.ledger import all_iterations, get_iteration, mark_done, open_key, recall, record_report, remember
 from pipeline.notices.announcements import announce_review
-from pipeline.problems.base import Arm
+from pipeline.problems.base import Arm, Studying
 from pipeline.reporting.pack import WrittenReport, write
 from pipeline.review.consequences import allowed_decisions
 from pipeline.review.items import record_effect
@@ -140,7 +141,21 @@ def play_arms(bench: Workbench, dataset: Dataset, candidates: Candidates) -> Pla
             key=bench.attempt.replace(":", "-"),
             progress=bench.progress,
         )
-    return Played(bench.charter, units, outcomes, tuple(arm.name for arm in arms))
+    return Played(bench.charter, units, outcomes, tuple(arm.name for arm in arms), _studied(bench, dataset, candidates))
+
+
+def _studied(bench: Workbench, dataset: Dataset, candidates: Candidates) -> Studied | None:
+    """The challenger under other policies, parameters and seeds; none for a released model that is only measured."""
+    problem, charter = bench.problem, bench.charter
+    if candidates.choice is None or not isinstance(problem, Studying):
+        return None
+    units = problem.units(charter, dataset, bench.stage)
+    with bench.step("compare ways to decide"):
+        study = problem.study(charter, dataset, candidates.trained, candidates.challenger, units, bench.progress)
+        if study is None:
+            return None
+        definitions = problem.kpis()
+        return comparing.studied(study, definitions, definitions[charter.kpi.name], bench.baseline_arm, charter.seed)
 
 
 @step
@@ -241,7 +256,8 @@ def write_evidence(
         evidence = assemble(bench, dataset, assessment, candidates, played, field, judgement)
         report = write(evidence, bench.report_folder, judgement.drift.files if judgement.drift else ())
     with bench.transaction() as tx:
-        record_report(tx, bench.record, report.digest, result_of(bench, dataset, candidates, field, judgement, report))
+        result = result_of(bench, dataset, candidates, played, field, judgement, report)
+        record_report(tx, bench.record, report.digest, result)
     with bench.step("track in MLflow"):
         track_evidence(bench, dataset, candidates, judgement, report)
     bench.progress.say(f"  evidence {report.digest[:12]} in {report.html}")

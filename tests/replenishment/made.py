@@ -100,3 +100,45 @@ def write_vn2(directory: Path, weeks: int = 100, stores: int = 3, products: int 
     # Orders are handed in in an order of their own.
     keys.iloc[::-1].assign(**{"0": 0}).to_csv(directory / "submission_template.csv", index=False)
     return directory
+
+
+def write_long(directory: Path, vn2: Path, suffix: str, *, days: bool = False) -> Path:
+    """The same history as VN2 files in long form, by week or by day; ids of their own."""
+    directory.mkdir(parents=True)
+    key = ["Store", "Product"]
+    sales, in_stock = (
+        pd.read_csv(vn2 / name).melt(key, var_name="ds", value_name=column)
+        for name, column in (("sales.csv", "y"), ("in_stock.csv", "in_stock"))
+    )
+    long = sales.merge(in_stock, on=[*key, "ds"]).assign(ds=lambda f: pd.to_datetime(f["ds"]))
+    long["in_stock"] = long["in_stock"] == 1
+    if days:
+        draw = np.random.default_rng(11)
+        split = draw.multinomial(long["y"], np.full(7, 1 / 7))
+        empty = np.where(long["in_stock"], -1, draw.integers(0, 7, len(long)))
+        parts = [
+            long.assign(ds=long["ds"] + pd.Timedelta(days=day), y=split[:, day], in_stock=empty != day)
+            for day in range(7)
+        ]
+        long = pd.concat(parts, ignore_index=True)
+
+    def named(frame: pd.DataFrame) -> pd.DataFrame:
+        return frame.assign(unique_id="id-" + frame["Store"].astype(str) + "-" + frame["Product"].astype(str))
+
+    state = pd.read_csv(vn2 / "initial_state.csv").rename(
+        columns={"End Inventory": "on_hand", "In Transit W+1": "due_1", "In Transit W+2": "due_2"}
+    )
+    master = pd.read_csv(vn2 / "master.csv").rename(
+        columns={"Department": "department", "Store": "store", "Product": "product"}
+    )
+    described = named(master.assign(Store=master["store"], Product=master["product"]))
+    tables = {
+        "sales": named(long)[["unique_id", "ds", "y", "in_stock"]].sort_values(["unique_id", "ds"]),
+        "stock": named(state)[["unique_id", "on_hand", "due_1", "due_2"]],
+        "series": described[["unique_id", "store", "product", "department"]].astype(str),
+    }
+    for name, table in tables.items():
+        path = directory / f"{name}.{suffix}"
+        write = table.to_parquet if suffix == "parquet" else table.to_csv
+        write(path, index=False)
+    return directory

@@ -6,17 +6,13 @@ import numpy as np
 import pytest
 
 from pipeline.replenishment import offers
-from pipeline.replenishment.baselines import (
-    baseline,
-    benchmark_forecast,
-    benchmark_orders,
-    global_factors,
-    incumbent_orders,
-    naive_forecast,
-)
+from pipeline.replenishment.baselines import baseline, incumbent_orders, naive_forecast
+from pipeline.replenishment.benchmark import benchmark_forecast, benchmark_orders, global_factors
+from pipeline.replenishment.cover import tuned_cover
+from pipeline.replenishment.games import prepare
 from pipeline.replenishment.panel import WEEK
 from pipeline.replenishment.parameters import Business, Paths
-from tests.replenishment.made import made_panel
+from tests.replenishment.made import made_panel, other_future
 
 BUSINESS = Business(lead_time=3, holding_cost=0.2, shortage_cost=1.0)
 
@@ -88,6 +84,44 @@ def test_every_baseline_orders_whole_units_and_never_less_than_none(name):
     assert orders.shape == (panel.size,)
     assert orders.dtype == np.int64
     assert (orders >= 0).all()
+
+
+def played_by_hand(panel, known: int, cover: float, business: Business) -> float:
+    """Cost of a game under the benchmark with a cover, series by series and week by week."""
+    game = prepare(panel, known)
+    stock, due = game.start.on_hand.copy(), [*game.start.on_order.copy()]
+    seen, cost = game.start, 0.0
+    for week in range(8):
+        ordered = np.zeros(panel.size)
+        if week < 6:
+            state = replace(seen, on_hand=stock, on_order=np.stack(due))
+            forecast = benchmark_forecast(state, 6)
+            whole = int(cover)
+            target = forecast[:whole].sum(axis=0) + (cover - whole) * forecast[whole]
+            ordered = np.maximum(np.floor(target - stock - due[0] - due[1] + 0.5), 0)
+        begin, demand = stock + due[0], game.demand[week]
+        stock, due = np.maximum(begin - demand, 0), [due[1], ordered]
+        missed = np.maximum(demand - begin, 0)
+        cost += float((business.holding_cost * stock + business.shortage_cost * missed)[game.scored].sum())
+        later = panel.upto(known + week + 1)
+        sales, in_stock = seen.sales, seen.in_stock
+        seen = replace(later, sales=np.vstack([sales, demand - missed]), in_stock=np.vstack([in_stock, missed == 0]))
+    return cost
+
+
+@pytest.mark.parametrize("shortage", [0.3, 1.0, 6.0])
+def test_the_tuned_cover_is_the_cheapest_in_games_played_by_hand(shortage):
+    panel, business = made_panel(weeks=60), Business(lead_time=3, holding_cost=0.2, shortage_cost=shortage)
+    covers = [2.5, 3.0, 3.5, 4.0, 4.5, 5.0]
+    costs = [sum(played_by_hand(panel, known, cover, business) for known in (52, 44, 36)) for cover in covers]
+    assert tuned_cover(panel, business) == covers[int(np.argmin(costs))]
+
+
+def test_a_cover_is_tuned_on_nothing_after_the_history_and_is_the_official_one_without_any():
+    panel = made_panel(weeks=80)
+    later = other_future(panel, 60)
+    assert tuned_cover(panel.upto(60), BUSINESS) == tuned_cover(later.upto(60), BUSINESS)
+    assert tuned_cover(panel.upto(15), BUSINESS) == 4.0
 
 
 def test_an_unknown_baseline_is_a_mistake_in_the_program():

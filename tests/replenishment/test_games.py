@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from pipeline.replenishment import world
-from pipeline.replenishment.baselines import baseline, benchmark_orders
+from pipeline.replenishment.baselines import baseline
+from pipeline.replenishment.benchmark import benchmark_orders
 from pipeline.replenishment.candidates import model_decider
 from pipeline.replenishment.demand import WorldSpec
 from pipeline.replenishment.forecast import LightGBMForecaster

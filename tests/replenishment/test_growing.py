@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import pytest
 
@@ -16,50 +15,10 @@ from pipeline.replenishment.parameters import business_of, policy_of
 from pipeline.replenishment.problem import Replenishment
 from pipeline.replenishment.replay import replay
 from pipeline.replenishment.vn2 import read_vn2
+from tests.replenishment.contest import KEY, Contest
 from tests.replenishment.made import charter, write_vn2
 
 WEEKS, KNOWN, ORDERS = 128, 120, 6
-KEY = ["Store", "Product"]
-
-
-class Contest:
-    """The organisers: they know the demand of all weeks, and show a directory of the weeks gone by."""
-
-    def __init__(self, whole: Path, shown: Path) -> None:
-        self.shown = shown
-        self.sales, self.in_stock = (pd.read_csv(whole / name) for name in ("sales.csv", "in_stock.csv"))
-        self.state = pd.read_csv(whole / "initial_state.csv").set_index(KEY)
-        self.demand = self.sales.set_index(KEY).iloc[:, KNOWN:]
-        self.stock = self.state["End Inventory"].to_numpy(float)
-        self.due = [self.state["In Transit W+1"].to_numpy(float), self.state["In Transit W+2"].to_numpy(float)]
-        self.sales, self.in_stock = self.sales.iloc[:, : 2 + KNOWN], self.in_stock.iloc[:, : 2 + KNOWN]
-        shown.mkdir()
-        for name in ("master.csv", "submission_template.csv"):
-            (shown / name).write_bytes((whole / name).read_bytes())
-        self.show()
-
-    def show(self) -> None:
-        self.sales.to_csv(self.shown / "sales.csv", index=False)
-        self.in_stock.to_csv(self.shown / "in_stock.csv", index=False)
-        columns = {"End Inventory": self.stock, "In Transit W+1": self.due[0], "In Transit W+2": self.due[1]}
-        whole = {name: values.astype(int) for name, values in columns.items()}
-        self.state.assign(**whole).reset_index().to_csv(self.shown / "initial_state.csv", index=False)
-
-    def order(self, filled: pd.DataFrame) -> None:
-        """Take an order, live a week, show what the shelf showed."""
-        orders = filled.set_index(KEY).iloc[:, 0].reindex(self.state.index).to_numpy(float)
-        monday = self.demand.columns[0]
-        demand = self.demand[monday].to_numpy(float)
-        self.demand = self.demand.drop(columns=monday)
-        start = self.stock + self.due[0]
-        self.stock, self.due = np.maximum(start - demand, 0), [self.due[1], orders]
-        self.sales = beside(self.sales, monday, np.minimum(start, demand))
-        self.in_stock = beside(self.in_stock, monday, demand <= start)
-        self.show()
-
-
-def beside(frame: pd.DataFrame, name: str, values: np.ndarray) -> pd.DataFrame:
-    return pd.concat([frame, pd.DataFrame({name: values.astype(int)})], axis=1)
 
 
 @pytest.fixture(scope="module")
@@ -83,7 +42,7 @@ def arm_of(charter: Charter, directory: Path, known: Path) -> Arm:
 
 
 def test_six_rounds_on_a_growing_directory_are_the_game_that_is_played_on_history(small, whole, tmp_path: Path):
-    contest = Contest(whole, tmp_path / "shown")
+    contest = Contest(whole, tmp_path / "shown", KNOWN)
     arm = arm_of(small, tmp_path / "model", contest.shown)
     start = panel_from_tables(read_vn2(contest.shown, 3), 3)
     past = panel_from_tables(read_vn2(whole, 3), 3)
@@ -117,7 +76,7 @@ def test_what_is_ordered_depends_on_nothing_that_comes_later(small, whole, tmp_p
         frame.to_csv(other / path.name, index=False)
     orders = []
     for world in (whole, other):
-        contest = Contest(world, tmp_path / f"shown-{world.name}")
+        contest = Contest(world, tmp_path / f"shown-{world.name}", KNOWN)
         arm = arm_of(small, tmp_path / f"model-{world.name}", contest.shown)
         orders.append(Replenishment().decide(small, contest.shown, arm))
     assert (tmp_path / "model-whole/model.txt").read_bytes() == (tmp_path / "model-other/model.txt").read_bytes()

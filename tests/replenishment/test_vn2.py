@@ -48,6 +48,18 @@ def test_stock_and_arrivals_come_from_the_state(files: Path):
     assert panel.on_order[:, 0].tolist() == [first["In Transit W+1"], first["In Transit W+2"]]
 
 
+def test_weeks_that_in_stock_does_not_tell_yet_count_as_in_stock_but_for_a_shelf_the_state_shows_empty(files: Path):
+    told = panel_from_tables(read_vn2(files, 3), 3)
+    edit(files / "in_stock.csv", lambda frame: frame.iloc[:, :-3])
+    edit(files / "initial_state.csv", put(4, 3, 0))
+    panel = panel_from_tables(read_vn2(files, 3), 3)
+    assert np.array_equal(panel.in_stock[:-3], told.in_stock[:-3])
+    assert panel.in_stock[-3:-1].all()
+    assert panel.in_stock[-1].tolist() == (panel.on_hand > 0).tolist()
+    assert not panel.in_stock[-1].all()
+    assert np.array_equal(panel.sales, told.sales)
+
+
 def test_orders_are_written_in_the_templates_row_order(files: Path):
     panel = panel_from_tables(read_vn2(files, 3), 3)
     template = read_template(files)
@@ -82,7 +94,13 @@ CASES = {
     "an empty cell": (lambda d: edit(d / "sales.csv", put(0, 2, None)), "line 2", "not a number"),
     "in stock neither yes nor no": (lambda d: edit(d / "in_stock.csv", put(2, 5, 2)), "in_stock.csv, line 4", "2"),
     "weeks that disagree": (
-        lambda d: edit(d / "in_stock.csv", lambda f: f.iloc[:, :-1]), "in_stock.csv", "59 weeks where sales.csv has 60",
+        lambda d: edit(d / "in_stock.csv", lambda f: f.iloc[:, :-9]), "in_stock.csv", "51 weeks where sales.csv has 60",
+    ),
+    "sales that lag behind": (
+        lambda d: edit(d / "sales.csv", lambda f: f.iloc[:, :-1]), "in_stock.csv", "60 weeks where sales.csv has 59",
+    ),
+    "in stock of other weeks": (
+        lambda d: edit(d / "in_stock.csv", lambda f: f.drop(columns=f.columns[2])), "in_stock.csv", "2021-04-12",
     ),
     "a week is left out": (
         lambda d: [edit(d / n, lambda f: f.drop(columns=f.columns[10])) for n in ("sales.csv", "in_stock.csv")],

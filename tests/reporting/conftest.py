@@ -9,6 +9,7 @@ import pytest
 from pipeline.charter import Charter
 from pipeline.datasets.dataset import Assessment, DataFacts
 from pipeline.evaluation.outcomes import Effect, Evaluation, Interval, KpiDefinition, KpiResult, SliceResult
+from pipeline.evaluation.study import FrontierPoint, SeedSpread, Steered, Studied, Way
 from pipeline.reporting.evidence import (
     ArmShown,
     BalanceShown,
@@ -170,6 +171,36 @@ def _field() -> FieldShown:
         next_stage=("On stage full nobody is left to be a control.",),
         promise="Iteration 3 promised 4.1 % and the field gave 4.0 %.",
         proposal="",
+    )
+
+
+def _studied() -> Studied:
+    points = {"paths": (0.8, 0.9, 0.95), "safety_stock": (0.7, 0.9)}
+    steered = {f"{policy} {level}": Steered(policy, level) for policy, levels in points.items() for level in levels}
+    steered["boosted"] = steered.pop("paths 0.95")
+
+    def way(name: str, apart: float) -> Way:
+        value, difference = Interval(0.0391 + apart, 0.03 + apart, 0.05 + apart), Interval(apart, -0.0013, 0.0177)
+        return Way(name, value, value, difference, difference)
+
+    return Studied(
+        reference="boosted",
+        baseline="baseline:min_max",
+        games=(6, 6),
+        ways=tuple(way(name, place / 100) for place, name in enumerate(["boosted", *sorted(steered), "linear"])),
+        steered=steered,
+        frontier=tuple(
+            FrontierPoint(
+                policy,
+                level,
+                {"stockout_rate": 0.1 * (1 - level), "inventory": 20 * level, "lost_share": 0.09, "cost": 4000 / level},
+            )
+            for policy, levels in points.items()
+            for level in levels
+        ),
+        held_against={"stockout_rate": 0.0812, "inventory": 14.84, "lost_share": 0.0771, "cost": 4466.0},
+        tuned="paths 0.9",
+        seeds=SeedSpread(5, (0.0388, 0.0397, 0.0004), (0.0409, 0.0421, 0.0005)),
     )
 
 
@@ -377,6 +408,7 @@ def build() -> Evidence:
                 {"WAPE": 0.368, "bias": 0.022, "pinball": 1.31},
             ),
         ),
+        studied=_studied(),
         history=(
             HistoryPoint(1, "pilot", Interval(0.0669, 0.0612, 0.0731), Interval(0.0834, 0.076, 0.091), 5),
             HistoryPoint(2, "pilot", Interval(0.0522, 0.048, 0.0561), Interval(0.0797, 0.073, 0.087), 5),

@@ -39,7 +39,7 @@ def run(
     from flows.dispatch import drain, run_iteration
     from flows.opening import open_by_hand
     from pipeline.accounts import operator
-    from pipeline.cli.screens import show_backtest, show_case, show_waiting
+    from pipeline.cli.screens import show_backtest, show_case, show_studied, show_waiting
     from pipeline.ledger import Ledger
     from pipeline.progress import reporter
 
@@ -53,6 +53,7 @@ def run(
             record = opened.record
             run_iteration(record.project, record.number, record.stage, location)
         rows = case_rows(ledger, found.project)
+        show_studied(rows[-1])
         show_backtest(rows[-1])
         show_case(rows)
         show_waiting(ledger, found.project)

@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from pipeline.charter.difference import Change
-from pipeline.evaluation.figures import contrast, show
+from pipeline.evaluation.figures import contrast, show, show_change
 
 if TYPE_CHECKING:
     from flows.case import CaseRow
@@ -146,6 +146,56 @@ def show_backtest(row: "CaseRow") -> None:
         made.add_row(Text(name, style="bold" if arm == result["challenger"] else ""), *cells)
     console().print(made)
     console().print(f"[dim]{_units(kpis[name] for name in names)}[/]\n")
+
+
+def show_studied(row: "CaseRow") -> None:
+    """Candidates, policies and parameters on the same past games, and how far seeds go apart."""
+    result = row.record.result or {}
+    studied: Mapping[str, Any] | None = result.get("studied")
+    if not studied:
+        return
+    kpi, reference = result["kpis"][result["kpi"]], studied["reference"]
+    figures = ["chosen on", "difference (interval)", "confirmed on", "difference (interval) "]
+    made = table("way to decide", *figures, right=figures)
+    for way in studied["ways"]:
+        own = way["name"] == reference
+        cells = []
+        for half in ("chosen", "confirmed"):
+            apart = _triple(way[f"{half}_difference"])
+            cells += [_bare(float(way[half]["value"]), kpi["unit"]), "–" if own else _change(apart, kpi["unit"])]
+        made.add_row(Text(_way(way["name"], studied), style="bold" if own else ""), *cells)
+    chosen, confirmed = studied["games"]
+    console().print(
+        f"{kpi['title']} of every way to decide: {chosen} earlier games chose, {confirmed} later ones confirm. "
+        f"Differences to {reference} with 95 % interval, games and {result['unit_word']} drawn together."
+    )
+    console().print(made)
+    console().print(
+        f"Best service on the earlier games: {_way(studied['tuned'], studied)}." if studied["tuned"] else ""
+    )
+    seeds = studied["seeds"]
+    if seeds:
+        ends = [
+            f"{name} {_bare(low, kpi['unit'])} to {_bare(high, kpi['unit'])} (standard deviation {spread:.4f})"
+            for name, (low, high, spread) in (("chosen on", seeds["chosen"]), ("confirmed on", seeds["confirmed"]))
+        ]
+        console().print(f"{seeds['seeds']} seeds of {reference}: {', '.join(ends)}.\n")
+
+
+def _way(name: str, studied: Mapping[str, Any]) -> str:
+    at = studied["steered"].get(name)
+    steered = f"{studied['reference']}, {at['policy']} {at['level']:g}" if at else ""
+    return (name if not at or name == studied["reference"] else steered).removeprefix("baseline:").replace("_", " ")
+
+
+def _triple(interval: Mapping[str, Any]) -> list[float]:
+    return [float(interval[name]) for name in ("value", "low", "high")]
+
+
+def _change(triple: Sequence[float], unit: str) -> str:
+    """A difference and its interval with their signs, in one line."""
+    value, low, high = (show_change(one, unit).removesuffix(f" {unit}") for one in triple)
+    return f"{value} ({low} to {high})"
 
 
 def show_waiting(ledger: "Ledger", project: str) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import pandas as pd
 
@@ -17,6 +17,7 @@ from pipeline.charter import Candidate, Charter, Stage
 from pipeline.datasets.dataset import DataFacts, Dataset, Tables
 from pipeline.evaluation.observed import Observed
 from pipeline.evaluation.outcomes import KpiDefinition, Outcomes
+from pipeline.evaluation.study import Study
 
 #: Called with a description, the steps done and the steps in all; the edge turns it into a bar or a line.
 Progress = Callable[[str, int, int], None]
@@ -172,4 +173,24 @@ class Problem(Protocol):
 
         The reference is the previous iteration's dataset, or an earlier span of the same one for the first; None
         where there is nothing to compare.
+        """
+
+
+@runtime_checkable
+class Studying(Protocol):
+    """A problem that can play further ways to decide on its past games; to be one is optional."""
+
+    def study(
+        self,
+        charter: Charter,
+        dataset: Dataset,
+        trained: Mapping[str, TrainedCandidate],
+        challenger: str,
+        units: tuple[str, ...],
+        progress: Progress,
+    ) -> Study | None:
+        """The challenger under other policies, parameters and seeds, beside all candidates and baselines.
+
+        All are played on the games of the candidates' backtests. None where the source is a world that answers: what
+        a decision costs is seen there in the field.
         """

@@ -7,8 +7,9 @@
 ``seasonal_average``
     Seasonal moving average under the same path policy as the models: what good decisions give without learning.
 ``official_benchmark``
-    The benchmark of the VN2 challenge: 13-week mean of deseasonalised in-stock sales times a global ISO-week factor,
-    order up to four weeks of forecast.
+    The benchmark of the VN2 challenge; see :mod:`pipeline.replenishment.benchmark`.
+``tuned_benchmark``
+    The same with the weeks it covers tuned to the costs; see :mod:`pipeline.replenishment.cover`.
 """
 
 from functools import partial
@@ -17,17 +18,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.replenishment.average import seasonal_mean
+from pipeline.replenishment.benchmark import BENCHMARK_COVER, BENCHMARK_WEEKS, benchmark_orders, position
+from pipeline.replenishment.cover import tuned_cover
 from pipeline.replenishment.forecast import calibrate
 from pipeline.replenishment.history import History
-from pipeline.replenishment.panel import WEEK, Ints, Panel
+from pipeline.replenishment.panel import Ints, Panel
 from pipeline.replenishment.parameters import Business, Parameters
 from pipeline.replenishment.policy import Forecast, order, order_up_to
 from pipeline.replenishment.replay import Decide
-from pipeline.replenishment.season import ISO_WEEKS, YEAR, iso_week
-
-#: Weeks of forecast the official benchmark orders up to.
-BENCHMARK_COVER = 4
-BENCHMARK_WEEKS = 13
+from pipeline.replenishment.season import YEAR
 
 
 def baseline(name: str, history: Panel, business: Business, policy: Parameters) -> Decide:
@@ -43,6 +42,8 @@ def baseline(name: str, history: Panel, business: Business, policy: Parameters) 
         return partial(incumbent_orders, cover=business.incumbent_cover, weeks=business.incumbent_weeks)
     if name == "official_benchmark":
         return benchmark_orders
+    if name == "tuned_benchmark":
+        return partial(benchmark_orders, cover=tuned_cover(history, business))
     if name == "seasonal_naive":
         return naive_orders
     if name == "seasonal_average":
@@ -60,39 +61,9 @@ def incumbent_orders(panel: Panel, *, cover: float, weeks: int) -> Ints:
     return order_up_to(np.ceil(cover * average), position(panel))
 
 
-def benchmark_orders(panel: Panel) -> Ints:
-    """Order up to four weeks of the official forecast."""
-    return order_up_to(benchmark_forecast(panel, BENCHMARK_COVER).sum(axis=0), position(panel))
-
-
-def benchmark_forecast(panel: Panel, weeks: int) -> NDArray[np.float64]:
-    """(weeks, N) mean of 13 weeks of deseasonalised in-stock sales, times the global factor of each coming ISO week."""
-    known = panel.in_stock & panel.listed
-    iso = iso_week(panel.weeks)
-    factor = global_factors(panel)
-    recent = slice(-BENCHMARK_WEEKS, None)
-    adjusted = np.where(known[recent], panel.sales[recent] / factor[iso[recent]][:, None], 0.0)
-    count = known[recent].sum(axis=0)
-    level = np.divide(adjusted.sum(axis=0), count, out=np.zeros(panel.size), where=count > 0)
-    return np.asarray(factor[iso_week(_ahead(panel, weeks))][:, None] * level[None, :])
-
-
-def global_factors(panel: Panel) -> NDArray[np.float64]:
-    """(53,) mean in-stock sales of each ISO week over the mean of all weeks; 1 for a week never seen."""
-    known = panel.in_stock & panel.listed
-    cells = known.sum(axis=1)
-    mean = np.divide((panel.sales * known).sum(axis=1), cells, out=np.zeros(len(cells)), where=cells > 0)
-    iso, used = iso_week(panel.weeks), cells > 0
-    sums = np.bincount(iso[used], mean[used], minlength=ISO_WEEKS)
-    counts = np.bincount(iso[used], minlength=ISO_WEEKS)
-    factors = np.divide(sums, counts, out=np.full(ISO_WEEKS, np.nan), where=counts > 0)
-    factors = factors / np.nanmean(factors) if used.any() else np.ones(ISO_WEEKS)
-    return np.where(np.isfinite(factors) & (factors > 0), factors, 1.0)
-
-
 def naive_orders(panel: Panel) -> Ints:
     """Order up to the demand of the same weeks a year ago."""
-    return order_up_to(naive_forecast(panel, BENCHMARK_COVER).sum(axis=0), position(panel))
+    return order_up_to(naive_forecast(panel, int(BENCHMARK_COVER)).sum(axis=0), position(panel))
 
 
 def naive_forecast(panel: Panel, weeks: int) -> NDArray[np.float64]:
@@ -120,12 +91,3 @@ def average_decider(history: Panel, policy: Parameters, critical_ratio: float) -
         return order(Forecast(mean, spread), panel.on_hand, panel.on_order, policy, critical_ratio)
 
     return decide
-
-
-def position(panel: Panel) -> NDArray[np.floating]:
-    """(N,) inventory position: on hand and on the way."""
-    return np.asarray(panel.on_hand + panel.on_order.sum(axis=0))
-
-
-def _ahead(panel: Panel, weeks: int) -> NDArray[np.datetime64]:
-    return np.asarray(panel.weeks[-1] + np.arange(1, weeks + 1) * WEEK)

@@ -49,8 +49,7 @@ def train(
     """Play the rolling games, each with a model that saw nothing later, then fit on everything."""
     began = time.perf_counter()
     business, policy = business_of(charter), policy_of(charter)
-    share = material.games.size / material.whole.size
-    builder = _Fitting(charter, spec, policy, share, directory / GAMES)
+    builder = fitting(charter, spec, policy, material, directory / GAMES)
     arms: dict[str, Builder] = {**baseline_builders(business, policy), spec.name: builder}
     backtest = rolling_games(material.games, material.cutoffs, arms, business, progress)
     model = forecaster(charter, spec).fit(material.whole)
@@ -95,6 +94,18 @@ def measured_in_games(charter: Charter, panel: Panel, cutoffs: Sequence[int], kp
 def baseline_builders(business: Business, policy: Parameters) -> dict[str, Builder]:
     """Arm ``baseline:<name>`` → builder, for every baseline."""
     return {f"baseline:{name}": _baseline_builder(name, business, policy) for name in BASELINES}
+
+
+def fitting(
+    charter: Charter, spec: Candidate, policy: Parameters, material: Material, keep: Path | None = None
+) -> Builder:
+    """Fits the candidate at the start of each game; ``keep`` is where the games' models are written to, if anywhere."""
+    return _Fitting(charter, spec, policy, material.games.size / material.whole.size, keep)
+
+
+def loading(candidate: TrainedCandidate, policy: Parameters, business: Business) -> Builder:
+    """Reads the models that a trained candidate had fitted for its games, to decide by this policy."""
+    return _Loading(candidate.directory / GAMES, policy, business.critical_ratio)
 
 
 def forecaster(charter: Charter, spec: Candidate) -> LightGBMForecaster:
@@ -144,7 +155,7 @@ def sampled(panel: Panel, first_stores: Sequence[str], most_series: int, seed: i
 def _builder(arm: Arm) -> Builder:
     policy, business = policy_of(arm.charter), business_of(arm.charter)
     if arm.candidate is not None:
-        return _Loading(arm.candidate.directory / GAMES, policy, business.critical_ratio)
+        return loading(arm.candidate, policy, business)
     if arm.baseline is None:
         raise ValueError(f"arm {arm.name} has neither a model nor a baseline")
     return _baseline_builder(arm.baseline, business, policy)
@@ -158,20 +169,22 @@ def _baseline_builder(name: str, business: Business, policy: Parameters) -> Buil
 class _Fitting:
     """Fits a candidate at the start of each game, and keeps the model so that other policies can play it.
 
-    ``share`` is the share of the series the games are played on; a sample needs fewer rows.
+    ``share`` is the share of the series the games are played on; a sample needs fewer rows. Without a directory the
+    models are not kept.
     """
 
     charter: Charter
     spec: Candidate
     policy: Parameters
     share: float
-    directory: Path
+    directory: Path | None
 
     def __call__(self, start: Panel) -> Decide:
         model = forecaster(self.charter, self.spec)
         rows = max(int(self.share * model.row_budget), min(model.row_budget, GAME_ROWS))
         model.set_params(row_budget=rows).fit(start)
-        model.save(self.directory / str(start.weeks[-1]))
+        if self.directory is not None:
+            model.save(self.directory / str(start.weeks[-1]))
         return model_decider(model, self.policy, business_of(self.charter).critical_ratio)
 
 

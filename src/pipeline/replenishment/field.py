@@ -29,7 +29,7 @@ from pipeline.evaluation.outcomes import Outcomes
 from pipeline.language import say
 from pipeline.problems.base import Progress
 from pipeline.replenishment import played, world
-from pipeline.replenishment.baselines import benchmark_orders
+from pipeline.replenishment.benchmark import benchmark_orders
 from pipeline.replenishment.demand import WorldSpec
 from pipeline.replenishment.exports import export, read_exports
 from pipeline.replenishment.games import AT_A_TIME, department_of

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from pipeline.evaluation.outcomes import Outcomes
 from pipeline.language import say
 from pipeline.problems.base import Progress
-from pipeline.replenishment.baselines import benchmark_orders
+from pipeline.replenishment.benchmark import benchmark_orders
 from pipeline.replenishment.panel import Bools, Floats, Panel
 from pipeline.replenishment.parameters import Business
 from pipeline.replenishment.replay import Course, Decide, replay

@@ -10,9 +10,10 @@ from pipeline.charter.advice import Advice, Path
 from pipeline.evaluation.outcomes import KpiDefinition
 from pipeline.replenishment.parameters import ALGORITHMS, POLICIES, Business, LightGBM, Parameters
 
-#: The synthetic chains of :data:`pipeline.replenishment.demand.CHAINS`, and the files of a public challenge.
-SOURCES = ("retailer", "overstocked", "vn2")
-BASELINES = ("incumbent", "seasonal_naive", "seasonal_average", "official_benchmark")
+#: The synthetic chains of :data:`pipeline.replenishment.demand.CHAINS`, the files of a public challenge, and a user's
+#: own tables.
+SOURCES = ("retailer", "overstocked", "vn2", "tables")
+BASELINES = ("incumbent", "seasonal_naive", "seasonal_average", "official_benchmark", "tuned_benchmark")
 FEATURES: Mapping[str, str] = {
     "recent_sales": "single last weeks and means over 2 to 52 weeks, stock-outs left out",
     "level": "how much the series sells",

@@ -19,6 +19,7 @@ from pipeline.replenishment import offers
 from pipeline.replenishment.parameters import business_of
 
 if TYPE_CHECKING:
+    from pipeline.evaluation.study import Study
     from pipeline.replenishment.panel import Panel
 
 #: Series the rolling games are played on at most: whole stores, those of the stage first.
@@ -28,8 +29,8 @@ GAME_SERIES = 2400
 class Replenishment:
     """How many units of each product every store orders at the end of each week.
 
-    Sources: ``retailer`` and ``overstocked``, synthetic chains that answer back, and ``vn2``, the files of a public
-    challenge.
+    Sources: ``retailer`` and ``overstocked``, synthetic chains that answer back; ``vn2``, the files of a public
+    challenge; ``tables``, a user's own tables in long form.
     """
 
     name = "replenishment"
@@ -61,13 +62,17 @@ class Replenishment:
             from pipeline.replenishment.vn2 import read_vn2
 
             return read_vn2(location, lead_time)
+        if charter.data.source == "tables":
+            from pipeline.replenishment.longform import read_long
+
+            return read_long(location, lead_time)
         from pipeline.replenishment.demand import CHAINS
         from pipeline.replenishment.field import tables_at
 
         return tables_at(location, replace(CHAINS[charter.data.source], seed=charter.seed, lead_time=lead_time))
 
     def contracts(self, charter: Charter, tables: Tables) -> Mapping[str, Any]:
-        """The contract of the long tables, the same for both sources."""
+        """The contract of the domain's tables, the same for all sources."""
         from pipeline.replenishment.contract import contracts
 
         return contracts(tables, business_of(charter).lead_time)
@@ -149,7 +154,7 @@ class Replenishment:
         progress: Progress,
     ) -> Outcomes:
         """The retailer's world moves on, once per key; recorded history is played on its confirming games."""
-        if charter.data.source == "vn2":
+        if charter.data.source != "retailer":
             from pipeline.datasets.splits import tune_confirm
             from pipeline.replenishment.candidates import replayed
 
@@ -167,8 +172,24 @@ class Replenishment:
             progress,
         )
 
+    def study(
+        self,
+        charter: Charter,
+        dataset: Dataset,
+        trained: Mapping[str, TrainedCandidate],
+        challenger: str,
+        units: tuple[str, ...],
+        progress: Progress,
+    ) -> "Study | None":
+        """Policies, service levels and seeds on the past games of recorded history; see :mod:`.study`."""
+        if charter.data.source == "retailer":
+            return None
+        from pipeline.replenishment.study import study
+
+        return study(charter, self._games(charter, dataset, units), trained, challenger, progress)
+
     def decide(self, charter: Charter, location: Path, arm: Arm, units: tuple[str, ...] | None = None) -> pd.DataFrame:
-        """One order per series: for VN2 the filled template, else ``store``, ``product``, ``order``.
+        """One order per series: VN2's filled template; ``unique_id, order``; or ``store, product, order``.
 
         Args:
             charter: the charter the arm was judged under.
@@ -191,6 +212,10 @@ class Replenishment:
             from pipeline.replenishment.vn2 import in_template_order, read_template
 
             return in_template_order(read_template(location), panel.series, orders)
+        if charter.data.source == "tables":
+            from pipeline.replenishment.longform import with_ids
+
+            return with_ids(location, panel.series, orders)
         return panel.series[["store", "product"]].assign(order=orders)
 
     def observed(self, charter: Charter, dataset: Dataset) -> Observed:

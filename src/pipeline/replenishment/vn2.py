@@ -1,8 +1,9 @@
 """The files of the VN2 Inventory Planning Challenge, read as they are and turned into the long tables of the contract.
 
 Five CSV files in one directory, keyed by ``Store`` and ``Product``: ``sales.csv`` and ``in_stock.csv`` with one
-column a week (the Monday's ISO date) and growing by a column a week, ``initial_state.csv`` with the stock at the end
-of the last week, ``master.csv`` with hierarchy codes, ``submission_template.csv`` with the row order of orders.
+column a week (the Monday's ISO date) and growing by a column a week (``in_stock.csv`` may lag behind by the weeks of a
+game), ``initial_state.csv`` with the stock at the end of the last week, ``master.csv`` with hierarchy codes,
+``submission_template.csv`` with the row order of orders.
 """
 
 from dataclasses import dataclass
@@ -32,6 +33,8 @@ PRODUCT_COLUMNS = {
     "DepartmentGroup": "department_group",
 }
 STORE_COLUMNS = {"StoreFormat": "store_format", "Format": "format"}
+#: Newest weeks that ``in_stock.csv`` may lack: the weeks of a game.
+UNTOLD = 8
 #: Cells named in a finding at most.
 NAMED = 3
 
@@ -59,9 +62,11 @@ def read_vn2(directory: Path, lead_time: int) -> dict[str, pd.DataFrame]:
     if not np.isin(in_stock.cells, (0, 1)).all():
         raise _cell_error(directory / IN_STOCK, in_stock, ~np.isin(in_stock.cells, (0, 1)), "0 or 1")
     order = in_stock.keys.get_indexer(sales.keys)
+    state = _state(directory / STATE, frames[STATE], lead_time, sales.weeks[-1])
+    left = state["on_hand"].to_numpy()[_keys(frames[STATE]).get_indexer(sales.keys)]
     return {
-        "sales": _long(sales, in_stock.cells[order] == 1),
-        "state": _state(directory / STATE, frames[STATE], lead_time, sales.weeks[-1]),
+        "sales": _long(sales, _until_now(in_stock.cells[order] == 1, len(sales.weeks), left)),
+        "state": state,
         **_masters(directory / MASTER, frames[MASTER]),
     }
 
@@ -162,13 +167,28 @@ def _check_weeks(path: Path, weeks: list[str]) -> None:
 
 
 def _same_weeks(directory: Path, sales: _Grid, in_stock: _Grid) -> None:
-    if sales.weeks == in_stock.weeks:
+    missing = len(sales.weeks) - len(in_stock.weeks)
+    if 0 <= missing <= UNTOLD and sales.weeks[: len(in_stock.weeks)] == in_stock.weeks:
         return
     apart = sorted(set(sales.weeks) ^ set(in_stock.weeks))
     found = f"{len(in_stock.weeks)} weeks where {SALES} has {len(sales.weeks)}; not in both: {', '.join(apart[:NAMED])}"
     raise _error(
         directory / IN_STOCK, found, f"both files must hold the same weeks, the newest being {sales.weeks[-1]}"
     )
+
+
+def _until_now(told: NDArray[np.bool_], weeks: int, left: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """(N, weeks) in stock or not; the newest weeks may not be told yet.
+
+    While the challenge is played, only sales and the state may grow. The state then says of the last week whether
+    anything was left; the untold weeks before it count as in stock, which is what six shelves of seven are.
+    """
+    missing = weeks - told.shape[1]
+    if not missing:
+        return told
+    untold = np.ones((len(told), missing), np.bool_)
+    untold[:, -1] = left > 0
+    return np.hstack([told, untold])
 
 
 def _same_series(directory: Path, keys: pd.MultiIndex, others: dict[str, pd.MultiIndex]) -> None:

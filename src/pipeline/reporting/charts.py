@@ -226,18 +226,39 @@ def drawn_svg(
     draw: Callable[[Axes], None],
     speaks: Translator,
 ) -> str:
-    """Draw on a fresh figure and hand back an ``<svg>`` element with title and description."""
+    """Draw on fresh axes and hand back an ``<svg>`` element with title and description."""
+    return drawn_figure(name, title, description, size, lambda figure: draw(_quiet(figure.add_subplot())), speaks)
+
+
+def drawn_figure(
+    name: str,
+    title: str,
+    description: str,
+    size: tuple[float, float],
+    draw: Callable[[Figure], None],
+    speaks: Translator,
+) -> str:
+    """The same for a drawing that lays out its axes itself; each of them from :func:`panels`."""
     with mpl.rc_context({**_STYLE, "font.family": _families(speaks.language)}), warnings.catch_warnings():
         # A font that lacks a glyph only measures it wrong: the reader's own fonts draw it.
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")
         figure = Figure(figsize=size, layout="constrained")
-        axes = figure.add_subplot()
-        axes.patch.set_alpha(0)
         figure.patch.set_alpha(0)
-        draw(axes)
+        draw(figure)
         buffer = io.StringIO()
         figure.savefig(buffer, format="svg", metadata=dict.fromkeys(("Date", "Creator", "Format", "Type")))
     return _inline(name, buffer.getvalue(), title, description)
+
+
+def panels(figure: Figure, rows: int, columns: int) -> list[Axes]:
+    """Empty axes in rows, left to right."""
+    return [_quiet(axes) for axes in figure.subplots(rows, columns, squeeze=False).ravel()]
+
+
+def _quiet(axes: Axes) -> Axes:
+    """Nothing behind the drawing: the page's own ground shows."""
+    axes.patch.set_alpha(0)
+    return axes
 
 
 @cache

@@ -11,6 +11,7 @@ from typing import Literal
 from pipeline.charter import Charter, DecisionName, Role, Stage
 from pipeline.datasets.dataset import Assessment
 from pipeline.evaluation.outcomes import Effect, Evaluation, Interval, KpiDefinition, KpiResult
+from pipeline.evaluation.study import Studied
 from pipeline.verdicts import Verdict
 
 ArmKind = Literal["baseline", "challenger", "champion", "variant"]
@@ -327,6 +328,7 @@ class Evidence:
         changes, feedback: what differs from the last iteration, and who asked for it.
         arms: every arm played, baselines included.
         backtest: the candidates.
+        studied: policies, parameters and seeds on the past games; None where none were played.
         history: the charter's KPI per iteration so far, this one last.
         weekly: the charter's KPI per period, for the chart.
         drift: None when there was nothing to compare with.
@@ -356,6 +358,7 @@ class Evidence:
     feedback: tuple[FeedbackShown, ...] = ()
     arms: tuple[ArmShown, ...] = ()
     backtest: tuple[CandidateShown, ...] = ()
+    studied: Studied | None = None
     history: tuple[HistoryPoint, ...] = ()
     weekly: tuple[WeeklyPoint, ...] = ()
     drift: DriftSummary | None = None

@@ -16,12 +16,13 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from pipeline.evaluation.figures import show, show_change, signed
-from pipeline.evaluation.outcomes import Interval, SliceResult
+from pipeline.evaluation.outcomes import Interval, KpiDefinition, SliceResult
 from pipeline.language import NAMES, Translator, say, term, translator
 from pipeline.language.pages import install
 from pipeline.reporting import charts, words
 from pipeline.reporting.evidence import Evidence
 from pipeline.reporting.fieldchart import field_chart
+from pipeline.reporting.frontierchart import SHOWN, frontier_chart
 from pipeline.reporting.manifest import plain
 
 #: Rows of the worst units, and of the worst values of each slice column, that the page lists.
@@ -82,6 +83,7 @@ def _context(evidence: Evidence, drawn: dict[str, Markup], drift_link: str) -> d
         "slices": _worst(evidence.evaluation.slices),
         "kpis": {result.kpi.name: result.kpi for result in evidence.evaluation.kpis},
         "chart": drawn,
+        "frontier_kpis": _frontier_kpis(evidence),
         "drift_link": drift_link,
         "periods": words.PERIODS[evidence.charter.data.period],
     }
@@ -105,7 +107,14 @@ def drawings(evidence: Evidence, language: str = "en") -> dict[str, Markup]:
         drawn["weekly"] = charts.weekly_chart(evidence.weekly, title, unit, period, baseline, speaks)
     if evidence.field is not None and len(evidence.field.course) > 1:
         drawn["field"] = field_chart(evidence.field, title, unit, evidence.charter.data.period, speaks)
+    if evidence.studied is not None and evidence.studied.frontier:
+        drawn["frontier"] = frontier_chart(evidence.studied, _frontier_kpis(evidence), baseline, speaks)
     return {name: Markup(svg) for name, svg in drawn.items()}  # noqa: S704
+
+
+def _frontier_kpis(evidence: Evidence) -> dict[str, KpiDefinition]:
+    """The charter's KPI, its guardrails, then others: those of the frontier."""
+    return {result.kpi.name: result.kpi for result in evidence.evaluation.kpis[:SHOWN]}
 
 
 def _worst(slices: tuple[SliceResult, ...]) -> list[SliceResult]:
@@ -150,6 +159,7 @@ def _environment(language: str) -> Environment:
         "signers": words.signers,
         "name_of": words.name_of,
         "arm_label": words.arm_label,
+        "way_label": words.way_label,
         "compared_shortly": words.compared_shortly,
         "family": words.family,
     }

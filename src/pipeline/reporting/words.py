@@ -71,7 +71,7 @@ TERMS = (
     say("applied"), say("deferred"), say("declined"), say("open"),
     say("baseline"), say("challenger"), say("champion"), say("variant"),
     say("load and check data"), say("assess data"), say("train and backtest"), say("track in MLflow"),
-    say("play the decisions"), say("evaluate"), say("drift report"), say("write report"),
+    say("play the decisions"), say("compare ways to decide"), say("evaluate"), say("drift report"), say("write report"),
     say("person-days"), say("hours of computing"),
     say("lower"), say("higher"), say("charter"), say("data"), say("code"), say("model"), say("figures"),
 )  # fmt: skip
@@ -147,6 +147,18 @@ def arm_label(evidence: Evidence, name: str) -> str:
     """An arm in words: its label, or its name without punctuation."""
     label = next((arm.label for arm in evidence.arms if arm.name == name and arm.label), "")
     return term(label or name.removeprefix("baseline:").replace("_", " ").replace("-", " "))
+
+
+def way_label(evidence: Evidence, name: str) -> str:
+    """A way to decide in words: the judged model under a policy and level, or an arm."""
+    studied = evidence.studied
+    at = studied.steered.get(name) if studied else None
+    if studied is None or at is None or name == studied.reference:
+        return arm_label(evidence, name)
+    return say(
+        "{model}, {policy} {level}",
+        model=arm_label(evidence, studied.reference), policy=term(at.policy.replace("_", " ")), level=f"{at.level:g}",
+    )  # fmt: skip
 
 
 def compared(value: Interval, limit: float, direction: Direction) -> Message:
