@@ -134,15 +134,18 @@ class Ledger:
         url: ``sqlite:///path`` or ``postgresql://…``.
         now: the clock, in UTC.
         patience: seconds to wait for another writer before giving up.
+        kept_open: whether a SQLite file stays open between uses, for a server that asks many times a second.
     """
 
-    def __init__(self, url: str, *, now: Callable[[], datetime] = utc_now, patience: float = 30.0) -> None:
+    def __init__(
+        self, url: str, *, now: Callable[[], datetime] = utc_now, patience: float = 30.0, kept_open: bool = False
+    ) -> None:
         parsed = parse(url)
         self.path = Path(str(parsed.database)).absolute() if parsed.drivername == "sqlite" else None
         self.where = str(self.path) if self.path else parsed.render_as_string(hide_password=True)
         self._now = now
         self._patience = patience
-        self._engine = connect(parsed, patience)
+        self._engine = connect(parsed, patience, kept_open=kept_open)
         self._ready = False
         self._preparing = threading.Lock()
 
@@ -231,6 +234,8 @@ class Ledger:
 
     def _prepare(self) -> None:
         """Create the schema where there is none; refuse one that is not ours."""
+        if self._ready:
+            return
         with self._preparing:
             if self._ready:
                 return

@@ -59,7 +59,7 @@ def create_app(settings: Settings, ledger: Ledger | None = None, *, hosts: Itera
     Raises:
         LedgerError: the ledger cannot be opened.
     """
-    record = ledger or Ledger(settings.ledger)
+    record = ledger or Ledger(settings.ledger, kept_open=True)
     prepare(record)
     app = FastAPI(
         title="Landed", version=__version__, summary="What waits for people, the evidence, and their answers.",

@@ -4,6 +4,7 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from pipeline.reporting import words
+from pipeline.reporting.evidence import Evidence
 from pipeline.reporting.page import PAGES
 from pipeline.web.drafts import Draft, find_draft
 from pipeline.web.packs import Pack, charts, sections
@@ -40,14 +41,22 @@ def review_page(
 
 
 def _told(visitor: Visitor, pack: Pack) -> dict[str, object]:
-    evidence = pack.evidence
+    site, evidence = visitor.site, pack.evidence
+    said = site.lasting(("said", pack.digest), lambda: _said(evidence))
     return {
+        **said,
         "evidence": evidence,
+        "chart": charts(site, pack, visitor.language),
+        "sections": sections(site, pack, visitor.language),
+        "page": PAGES[visitor.language],
+    }
+
+
+def _said(evidence: Evidence) -> dict[str, object]:
+    """The pack in a few sentences, which any language can show."""
+    return {
         "headline": words.headline(evidence),
         "comparison": words.comparison(evidence),
         "lights": words.lights(evidence.verdicts),
-        "chart": charts(visitor.site, pack, visitor.language),
-        "sections": sections(visitor.site, pack, visitor.language),
         "baseline": words.baseline_label(evidence),
-        "page": PAGES[visitor.language],
     }

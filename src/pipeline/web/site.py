@@ -33,7 +33,7 @@ class Site:
     ledger: Ledger
     key: bytes
     seen: int | None = None
-    _kept: OrderedDict[Hashable, tuple[int, Any]] = field(default_factory=OrderedDict)
+    _kept: OrderedDict[Hashable, "_Kept"] = field(default_factory=OrderedDict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     @property
@@ -59,16 +59,35 @@ class Site:
     def _recall(self, key: Hashable, version: int, make: Callable[[], Value]) -> Value:
         with self._lock:
             found = self._kept.get(key)
-            if found is not None and found[0] == version:
-                self._kept.move_to_end(key)
-                return cast("Value", found[1])
-        value = make()
-        with self._lock:
-            self._kept[key] = (version, value)
+            if found is None or found.version != version:
+                found = self._kept[key] = _Kept(version)
             self._kept.move_to_end(key)
             while len(self._kept) > _KEPT:
                 self._kept.popitem(last=False)
-        return value
+        try:
+            return cast("Value", found.value(make))
+        except BaseException:
+            with self._lock:
+                if self._kept.get(key) is found:
+                    del self._kept[key]
+            raise
+
+
+class _Kept:
+    """A value on its way or there: whoever asks first works it out, the others wait for that."""
+
+    def __init__(self, version: int) -> None:
+        self.version = version
+        self._made: tuple[Any] | None = None
+        self._making = threading.Lock()
+
+    def value(self, make: Callable[[], Any]) -> Any:
+        """The value; made by the caller if nobody was quicker."""
+        if self._made is None:
+            with self._making:
+                if self._made is None:
+                    self._made = (make(),)
+        return self._made[0]
 
 
 def site_of(request: Request) -> Site:
