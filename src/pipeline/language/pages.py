@@ -11,6 +11,7 @@ In a template::
 """
 
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 from jinja2 import Environment, pass_context
@@ -36,12 +37,20 @@ def install(
         value = translator.show(value) if _ours(value) else value
         return finalize(value) if finalize else value
 
+    @cache
+    def fixed(msgid: str, /, *, escaped: bool) -> str:
+        """A sentence without values, filled in once: pages hold many of these."""
+        text = translator.catalogue.gettext(msgid) % {}
+        return Markup(text) if escaped else text  # noqa: S704
+
     environment.add_extension("jinja2.ext.i18n")
     environment.policies["ext.i18n.trimmed"] = True
     environment.finalize = shown
 
     @pass_context
     def said(context: Context, msgid: str, /, **values: Any) -> str:
+        if not values:
+            return fixed(msgid, escaped=context.eval_ctx.autoescape)
         return _filled(context, translator.catalogue.gettext(msgid), values, shown)
 
     @pass_context
@@ -58,7 +67,7 @@ def install(
 
 
 def _ours(value: Any) -> bool:
-    return isinstance(value, Message) or (hasattr(value, "isoformat") and not isinstance(value, str))
+    return isinstance(value, Message) if isinstance(value, str) else hasattr(value, "isoformat")
 
 
 def _filled(context: Context, text: str, values: dict[str, Any], shown: Callable[[Any], Any]) -> str:

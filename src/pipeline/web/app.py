@@ -130,7 +130,7 @@ def _broken(request: Request, error: Exception) -> Response:
 
 def _error_page(request: Request, status: int, findings: tuple[Any, ...] = ()) -> Response:
     values = {"status": status, "number": request.state.request_id, "findings": findings}
-    session = current_session(request)
+    session = current_session(request, request.app.state.site.ledger)
     if session is None:
         return stranger_page(request, "error.html.j2", status, **values)
     return Visitor(request.app.state.site, session, request).page("error.html.j2", status, **values)

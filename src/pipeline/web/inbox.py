@@ -12,6 +12,7 @@ from pipeline.accounts import User
 from pipeline.ledger import IterationRecord, current_iteration
 from pipeline.ledger.tables import iterations, reviews
 from pipeline.review import ReviewView, charter_of, show_review
+from pipeline.web.fragments import card_facts
 from pipeline.web.site import Site
 from pipeline.web.visitors import signed_in
 from pipeline.web.waiting import Seat, Waiting, all_waiting, delegations_of, seats
@@ -59,6 +60,7 @@ def inbox(request: Request) -> Response:
     cards = [card for card in _cards(site, user) if card.waiting.view.request.project in mine]
     return visitor.page(
         "inbox.html.j2",
+        facts={card.waiting.view.request.id: card_facts(site, card.waiting, visitor.language) for card in cards},
         mine=[card for card in cards if card.seats],
         others=[card for card in cards if not card.seats],
         under_way=[one for one in _under_way(site) if one.record.project in mine],

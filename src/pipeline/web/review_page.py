@@ -3,11 +3,9 @@
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from pipeline.reporting import words
-from pipeline.reporting.evidence import Evidence
 from pipeline.reporting.page import PAGES
 from pipeline.web.drafts import Draft, find_draft
-from pipeline.web.packs import Pack, charts, sections
+from pipeline.web.fragments import about_options, asked, evidence_parts
 from pipeline.web.reviewing import ReviewShown, find_shown
 from pipeline.web.visitors import Visitor, signed_in
 
@@ -27,8 +25,7 @@ def review_page(
     visitor: Visitor, shown: ReviewShown, draft: Draft, saved_at: str, errors: dict[str, str] | None = None
 ) -> Response:
     """The page, with what was typed so far and what is wrong with it (by the id of the field)."""
-    pack = shown.pack
-    evidence = _told(visitor, pack) if pack else {"evidence": None}
+    site, language, pack = visitor.site, visitor.language, shown.pack
     return visitor.page(
         "review.html.j2",
         422 if errors else 200,
@@ -36,27 +33,8 @@ def review_page(
         draft=draft,
         saved_at=saved_at,
         errors=errors or {},
-        **evidence,
+        evidence=evidence_parts(site, pack, language) if pack else None,
+        asked=asked(site, shown, language),
+        about=about_options(site, shown, language),
+        page=PAGES[language],
     )
-
-
-def _told(visitor: Visitor, pack: Pack) -> dict[str, object]:
-    site, evidence = visitor.site, pack.evidence
-    said = site.lasting(("said", pack.digest), lambda: _said(evidence))
-    return {
-        **said,
-        "evidence": evidence,
-        "chart": charts(site, pack, visitor.language),
-        "sections": sections(site, pack, visitor.language),
-        "page": PAGES[visitor.language],
-    }
-
-
-def _said(evidence: Evidence) -> dict[str, object]:
-    """The pack in a few sentences, which any language can show."""
-    return {
-        "headline": words.headline(evidence),
-        "comparison": words.comparison(evidence),
-        "lights": words.lights(evidence.verdicts),
-        "baseline": words.baseline_label(evidence),
-    }

@@ -9,7 +9,7 @@ import secrets
 from collections.abc import Iterable
 from urllib.parse import urlsplit
 
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -56,7 +56,8 @@ class Guard:
     def __init__(self, app: ASGIApp, *, hosts: Iterable[str], secure: bool) -> None:
         self._app = app
         self._hosts = frozenset(host.lower() for host in hosts)
-        self._headers = {**_ALWAYS, **({"strict-transport-security": "max-age=31536000"} if secure else {})}
+        headers = {**_ALWAYS, **({"strict-transport-security": "max-age=31536000"} if secure else {})}
+        self._headers = {name.encode(): value.encode() for name, value in headers.items()}
         self._secure = secure
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -108,10 +109,9 @@ class Guard:
     def _dressed(self, send: Send, number: str) -> Send:
         async def sender(message: Message) -> None:
             if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                for name, value in self._headers.items():
-                    headers.setdefault(name, value)
-                headers["x-request-id"] = number
+                given = {name.lower() for name, _ in message["headers"]}
+                added = [(name, value) for name, value in self._headers.items() if name not in given]
+                message["headers"] = [*message["headers"], *added, (b"x-request-id", number.encode())]
             await send(message)
 
         return sender

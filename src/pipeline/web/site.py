@@ -9,7 +9,8 @@ from urllib.parse import urlsplit
 
 from starlette.requests import Request
 
-from pipeline.ledger import Ledger
+from pipeline.ledger import Ledger, Reader
+from pipeline.ledger.store import last_event
 from pipeline.settings import Settings
 
 Value = TypeVar("Value")
@@ -41,9 +42,9 @@ class Site:
         """Whether people reach the site through TLS, so that cookies may demand it."""
         return urlsplit(self.settings.site_url).scheme == "https"
 
-    def as_of_now(self) -> "Site":
-        """The same site for a request that only reads: it looks once which event was the last."""
-        return replace(self, seen=self.ledger.head().seq)
+    def as_of(self, reader: Reader) -> "Site":
+        """The same site for a request that only reads: which event was the last is looked up here, once."""
+        return replace(self, seen=last_event(reader).seq)
 
     def known(self, key: Hashable, make: Callable[[], Value]) -> Value:
         """A value that follows from the ledger, worked out anew only when an event was added since.

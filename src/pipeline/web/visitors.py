@@ -22,6 +22,7 @@ from pipeline.accounts import (
     user_from_proxy,
 )
 from pipeline.language import Language, choose
+from pipeline.ledger import Reader
 from pipeline.web.forms import Form
 from pipeline.web.rendering import environment
 from pipeline.web.site import Site, site_of
@@ -103,19 +104,22 @@ def signed_in(request: Request, form: Form | None = None) -> Visitor:
         ForgedFormError: the form came without the session's token.
     """
     site = site_of(request)
-    session = current_session(request)
-    if session is None:
-        raise SignInFirstError
-    if form is not None and not form.bears(session.csrf):
-        raise ForgedFormError
-    return Visitor(site if form is not None else site.as_of_now(), session, request)
+    with site.ledger.reading() as reader:
+        session = current_session(request, reader)
+        if session is None:
+            raise SignInFirstError
+        if form is not None:
+            if not form.bears(session.csrf):
+                raise ForgedFormError
+            return Visitor(site, session, request)
+        return Visitor(site.as_of(reader), session, request)
 
 
-def current_session(request: Request) -> Session | None:
+def current_session(request: Request, reader: Reader) -> Session | None:
     """The session of a request's cookie, or None; being seen keeps it alive."""
     site = site_of(request)
     token = request.cookies.get(cookie_name(site), "")
-    session = session_of(site.ledger, token) if token else None
+    session = session_of(reader, token) if token else None
     if session is None:
         return None
     if session.method == "proxy" and proxy_user(request) != session.user.id:
