@@ -45,4 +45,4 @@ async def _all(address: str, seconds: float, cookies: list[str]) -> list[float]:
 
 
 if __name__ == "__main__":
-    print(json.dumps(asyncio.run(_all(sys.argv[1], float(sys.argv[2]), json.loads(sys.argv[3])))))
+    sys.stdout.write(json.dumps(asyncio.run(_all(sys.argv[1], float(sys.argv[2]), json.loads(sys.argv[3])))))

@@ -8,7 +8,7 @@ from typing import Any, Protocol, cast
 
 from markupsafe import Markup
 
-from pipeline.charter import DecisionName
+from pipeline.charter import DECISIONS
 from pipeline.language import Language
 from pipeline.reporting import words
 from pipeline.web.packs import Pack, charts, sections
@@ -34,21 +34,30 @@ def evidence_parts(site: Site, pack: Pack, language: Language) -> EvidenceParts:
 def asked(site: Site, shown: ReviewShown, language: Language) -> Markup:
     """Who signed a review and who is missing."""
     key = ("asked", shown.request.id, language)
-    return site.known(key, lambda: _rendered(language, "asked.html.j2", shown=shown))
+    values = {"view": shown.view, "charter": shown.charter}
+    return site.known(key, lambda: _rendered(language, "asked.html.j2", **values))
 
 
-def about_options(site: Site, shown: ReviewShown, language: Language) -> dict[DecisionName, Markup]:
-    """What each decision does, what bars it and who signs it, by the decision's name."""
-    key = ("about options", shown.request.id, language)
-    return site.known(
-        key, lambda: {one.name: _rendered(language, "option.html.j2", option=one) for one in shown.options}
-    )
+def options_to_choose(site: Site, shown: ReviewShown, chosen: str, language: Language) -> Markup:
+    """The decisions with what each does, what bars it and who signs it; the chosen one is ticked."""
+    return _options(site, shown, chosen if chosen in DECISIONS else "", language, to_choose=True)
+
+
+def options_to_read(site: Site, shown: ReviewShown, language: Language) -> Markup:
+    """The same for somebody who does not sign."""
+    return _options(site, shown, "", language, to_choose=False)
 
 
 def card_facts(site: Site, waiting: Waiting, language: Language) -> Markup:
     """The figures of an open review, who signed and who is missing, as the inbox tells them."""
     key = ("card", waiting.view.request.id, language)
     return site.known(key, lambda: _rendered(language, "card.html.j2", waiting=waiting))
+
+
+def _options(site: Site, shown: ReviewShown, chosen: str, language: Language, *, to_choose: bool) -> Markup:
+    values = {"options": shown.options, "chosen": chosen, "to_choose": to_choose}
+    key = ("options shown", shown.request.id, language, chosen, to_choose)
+    return site.known(key, lambda: _rendered(language, "options.html.j2", **values))
 
 
 def _rendered(language: Language, template: str, **values: Any) -> Markup:

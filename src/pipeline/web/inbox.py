@@ -21,6 +21,7 @@ from pipeline.web.wording import state
 router = APIRouter(include_in_schema=False)
 
 _LATELY = 8
+_DECIDED = select(reviews.c.id).where(reviews.c.decision.is_not(None)).order_by(reviews.c.decided_at.desc()).limit(50)
 
 
 @dataclass(frozen=True)
@@ -100,5 +101,5 @@ def _find_under_way(site: Site) -> Sequence[UnderWay]:
 
 def _lately(site: Site) -> tuple[ReviewView, ...]:
     """The reviews decided last, newest first."""
-    query = select(reviews.c.id).where(reviews.c.decision.is_not(None)).order_by(reviews.c.decided_at.desc()).limit(50)
-    return site.known("lately", lambda: tuple(show_review(site.ledger, row["id"]) for row in site.ledger.rows(query)))
+    ledger = site.ledger
+    return site.known("lately", lambda: tuple(show_review(ledger, row["id"]) for row in ledger.rows(_DECIDED)))

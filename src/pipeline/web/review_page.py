@@ -5,7 +5,7 @@ from starlette.responses import Response
 
 from pipeline.reporting.page import PAGES
 from pipeline.web.drafts import Draft, find_draft
-from pipeline.web.fragments import about_options, asked, evidence_parts
+from pipeline.web.fragments import asked, evidence_parts, options_to_choose, options_to_read
 from pipeline.web.reviewing import ReviewShown, find_shown
 from pipeline.web.visitors import Visitor, signed_in
 
@@ -17,7 +17,7 @@ def review(request: Request, review_id: str) -> Response:
     """One review."""
     visitor = signed_in(request)
     shown = find_shown(visitor, review_id)
-    found = find_draft(visitor.site.ledger, visitor.user.id, review_id)
+    found = find_draft(visitor.site.ledger, visitor.user.id, review_id) if shown.can_sign else None
     return review_page(visitor, shown, *(found or (Draft(), "")))
 
 
@@ -35,6 +35,10 @@ def review_page(
         errors=errors or {},
         evidence=evidence_parts(site, pack, language) if pack else None,
         asked=asked(site, shown, language),
-        about=about_options(site, shown, language),
+        options=(
+            options_to_choose(site, shown, draft.decision, language)
+            if shown.can_sign
+            else options_to_read(site, shown, language)
+        ),
         page=PAGES[language],
     )

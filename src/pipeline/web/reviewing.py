@@ -91,11 +91,6 @@ class ReviewShown:
         """Whether this person can answer now: in time, in a role of theirs, with the evidence at hand."""
         return bool(self.seats) and self.pack is not None and self.record.state == "awaiting_review"
 
-    def name_of(self, identity: str) -> str:
-        """A person's name in the charter, or the identity itself."""
-        person = self.charter.person(identity)
-        return person.name if person else identity
-
 
 def find_shown(visitor: Visitor, review_id: str) -> ReviewShown:
     """A review for the person who asks.

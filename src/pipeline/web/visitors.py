@@ -68,7 +68,7 @@ class Visitor:
             "user": self.user,
             "token": self.session.csrf,
             "waiting": len(waiting_for(self.site, self.user)),
-            "here": self.request.url.path,
+            "here": self.request.scope["path"],
             "here_query": self.request.query_params,
         }
         text = environment(self.language).get_template(template).render(**known, **values)
