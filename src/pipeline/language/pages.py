@@ -11,10 +11,11 @@ In a template::
 """
 
 from collections.abc import Callable
-from functools import cache
 from typing import Any
 
-from jinja2 import Environment, pass_context
+from jinja2 import Environment, nodes, pass_context
+from jinja2.ext import InternationalizationExtension
+from jinja2.parser import Parser
 from jinja2.runtime import Context
 from markupsafe import Markup
 
@@ -37,20 +38,12 @@ def install(
         value = translator.show(value) if _ours(value) else value
         return finalize(value) if finalize else value
 
-    @cache
-    def fixed(msgid: str, /, *, escaped: bool) -> str:
-        """A sentence without values, filled in once: pages hold many of these."""
-        text = translator.catalogue.gettext(msgid) % {}
-        return Markup(text) if escaped else text  # noqa: S704
-
-    environment.add_extension("jinja2.ext.i18n")
+    environment.add_extension(_Translation)
     environment.policies["ext.i18n.trimmed"] = True
     environment.finalize = shown
 
     @pass_context
     def said(context: Context, msgid: str, /, **values: Any) -> str:
-        if not values:
-            return fixed(msgid, escaped=context.eval_ctx.autoescape)
         return _filled(context, translator.catalogue.gettext(msgid), values, shown)
 
     @pass_context
@@ -64,6 +57,21 @@ def install(
         {"number": translator.number, "percent": translator.percent, "date": translator.date, "shown": shown}
     )
     return environment
+
+
+class _Translation(InternationalizationExtension):
+    """``{% trans %}`` without values is translated when its template is read: an environment speaks one language."""
+
+    def parse(self, parser: Parser) -> nodes.Node | list[nodes.Node]:
+        """The block as nodes; one fixed text where no value stands in it."""
+        found = super().parse(parser)
+        call = found.nodes[0] if isinstance(found, nodes.Output) else None
+        if isinstance(call, nodes.Call) and isinstance(call.node, nodes.Name) and call.node.name == "gettext":
+            msgid = call.args[0]
+            if isinstance(msgid, nodes.Const) and not call.kwargs:
+                text = self.environment.globals["language"].catalogue.gettext(msgid.value) % {}  # type: ignore[attr-defined]
+                return nodes.Output([nodes.TemplateData(text)], lineno=call.lineno)
+        return found
 
 
 def _ours(value: Any) -> bool:
