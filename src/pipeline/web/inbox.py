@@ -14,6 +14,7 @@ from pipeline.ledger.tables import iterations, reviews
 from pipeline.review import ReviewView, charter_of, show_review
 from pipeline.web.fragments import card_facts
 from pipeline.web.site import Site
+from pipeline.web.threads import on_few_threads
 from pipeline.web.visitors import signed_in
 from pipeline.web.waiting import Seat, Waiting, all_waiting, delegations_of, seats
 from pipeline.web.wording import state
@@ -53,6 +54,7 @@ class UnderWay:
 
 
 @router.get("/")
+@on_few_threads
 def inbox(request: Request) -> Response:
     """The first page."""
     visitor = signed_in(request)

@@ -7,12 +7,14 @@ from pipeline.reporting.page import PAGES
 from pipeline.web.drafts import Draft, find_draft
 from pipeline.web.fragments import asked, evidence_parts, options_to_choose, options_to_read
 from pipeline.web.reviewing import ReviewShown, find_shown
+from pipeline.web.threads import on_few_threads
 from pipeline.web.visitors import Visitor, signed_in
 
 router = APIRouter(include_in_schema=False)
 
 
 @router.get("/reviews/{review_id}")
+@on_few_threads
 def review(request: Request, review_id: str) -> Response:
     """One review."""
     visitor = signed_in(request)
