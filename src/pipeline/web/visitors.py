@@ -27,6 +27,8 @@ from pipeline.web.forms import Form
 from pipeline.web.rendering import environment
 from pipeline.web.site import Site, site_of
 
+#: The session cookie's name where no TLS is; the other has the prefix that binds it to this host and to TLS.
+PLAIN_COOKIE, TLS_COOKIE = "landed", "__Host-landed"
 _NOTED_EVERY = timedelta(minutes=1)
 
 
@@ -149,8 +151,8 @@ def _peer(request: Request) -> str:
 
 
 def cookie_name(site: Site) -> str:
-    """The session cookie's name; behind TLS the prefix that binds it to this host and to TLS."""
-    return "__Host-landed" if site.secure else "landed"
+    """The session cookie's name."""
+    return TLS_COOKIE if site.secure else PLAIN_COOKIE
 
 
 def give_cookie(site: Site, response: Response, name: str, value: str, *, seconds: int | None = None) -> None:
