@@ -38,8 +38,8 @@ def test_the_state_between_the_steps_is_sealed(site):
     sealed = _sealed(one, {"next": "/history"})
     assert _opened(one, sealed) == {"next": "/history"}
     text, _, seal = sealed.partition(".")
-    for forged in ("", "x", f"{text}.{'0' * 64}", f"{text}x.{seal}", f".{seal}"):
-        assert _opened(one, forged) == {}
+    for made_up in ("", "x", f"{text}.{'0' * 64}", f"{text}x.{seal}", f".{seal}"):
+        assert _opened(one, made_up) == {}
 
 
 @pytest.fixture(scope="module")
