@@ -16,6 +16,7 @@ from pipeline.accounts.record import stamp
 from pipeline.accounts.secrets import new_secret, secret_digest
 from pipeline.accounts.users import User, get_user, require_admin, to_user
 from pipeline.errors import Finding, Refused
+from pipeline.language import say
 from pipeline.ledger import Ledger, Reader, Transaction
 from pipeline.ledger.tables import accounts, sessions
 
@@ -126,7 +127,7 @@ def open_session(tx: Transaction, user_id: str, *, address: str, method: Method)
     """As :func:`begin_session`, in the caller's transaction."""
     user = get_user(tx, user_id)
     if not user.active:
-        finding = Finding(user_id, "the account is deactivated", "ask an administrator to reactivate it")
+        finding = Finding(user_id, say("the account is deactivated"), say("ask an administrator to reactivate it"))
         raise Refused("You are not signed in", [finding])
     now, token = tx.now(), new_secret()
     old = or_(sessions.c.begun_at <= stamp(now - LIFETIME), sessions.c.seen_at <= stamp(now - IDLE))
