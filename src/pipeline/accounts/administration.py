@@ -8,6 +8,7 @@ from pipeline.accounts.sessions import drop_sessions
 from pipeline.accounts.tokens import revoke, tokens_of
 from pipeline.accounts.users import User, get_user, require_admin
 from pipeline.errors import Finding, Refused
+from pipeline.language import say
 from pipeline.ledger import Ledger, Transaction
 from pipeline.ledger.tables import accounts
 
@@ -75,5 +76,7 @@ def reactivate(ledger: Ledger, user_id: str, *, by: str, trusted: bool = False) 
 def _keep_an_admin(tx: Transaction, leaving: User) -> None:
     others = select(accounts.c.id).where(accounts.c.admin, accounts.c.active, accounts.c.id != leaving.id)
     if leaving.admin and not tx.rows(others):
-        finding = Finding(leaving.id, "is the only administrator", "make somebody else an administrator first")
+        finding = Finding(
+            leaving.id, say("is the only administrator"), say("make somebody else an administrator first")
+        )
         raise Refused("A site needs an administrator", [finding])

@@ -15,6 +15,7 @@ from pipeline.accounts.secrets import new_secret, secret_digest
 from pipeline.accounts.users import find_user, was_active
 from pipeline.charter import Role
 from pipeline.errors import Finding, Refused
+from pipeline.language import legend, say
 from pipeline.ledger import Event, Ledger, Reader, Transaction, tables
 
 LONGEST_DAYS = 60
@@ -71,7 +72,13 @@ def delegate(ledger: Ledger, project: str, giver: str, to: str, starts: date, en
         person = person_of(tx, project, giver)
         if finding is not None or person is None:
             found = finding or _unnamed(tx, project, giver)
-            body = {"delegate": to, "starts": str(starts), "ends": str(ends), "finding": asdict(found)}
+            body = {
+                "delegate": to,
+                "starts": str(starts),
+                "ends": str(ends),
+                "finding": asdict(found),
+                "legend": legend(found),
+            }
             tx.note_refusal("delegation.refused", project, giver, giver, person.role if person else "", body)
             raise Refused(f"{giver} cannot hand their role to {to}", [found])
         name = secret_digest(new_secret())[:_ID_DIGITS]
@@ -91,7 +98,7 @@ def end_delegation(ledger: Ledger, delegation_id: str, *, by: str, trusted: bool
         actor = find_user(tx, by)
         admin = trusted or (actor is not None and actor.admin and actor.active)
         if found is None or not (admin or by in {found.giver, found.delegate}):
-            finding = Finding(delegation_id, "there is no such delegation", "see the list of delegations")
+            finding = Finding(delegation_id, say("there is no such delegation"), say("see the list of delegations"))
             raise Refused("No such delegation", [finding])
         return found if found.ended_at else end(tx, found, by=by)
 
@@ -152,43 +159,60 @@ def _find(reader: Reader, delegation_id: str) -> Delegation | None:
 def _objection(tx: Transaction, project: str, giver: str, to: str) -> Finding | None:
     person = person_of(tx, project, giver)
     if person is None and in_force(tx, giver, project):
-        found = f"plays a role in {project} only for somebody else"
-        return Finding(giver, found, "have the person of the charter hand it on; what was handed over stays there")
+        found = say("plays a role in {project} only for somebody else", project=project)
+        return Finding(giver, found, say("have the person of the charter hand it on; what was handed over stays there"))
     if person is None:
         return _unnamed(tx, project, giver)
     if giver == to:
-        return Finding(to, "is the same person", "name somebody else")
+        return Finding(to, say("is the same person"), say("name somebody else"))
     if not was_active(tx, giver):
-        return Finding(giver, "the account is deactivated", "ask an administrator to reactivate it")
+        return Finding(giver, say("the account is deactivated"), say("ask an administrator to reactivate it"))
     account = find_user(tx, to)
     if account is None or not account.active or not was_active(tx, to):
-        found = "the account is deactivated" if account else "has no account"
-        return Finding(to, found, "see `landed people list`, or have an administrator invite them")
+        found = say("the account is deactivated") if account else say("has no account")
+        return Finding(to, found, say("see `landed people list`, or have an administrator invite them"))
     return None
 
 
 def _unnamed(tx: Transaction, project: str, giver: str) -> Finding:
     known = ", ".join(sorted(person.id for person in people_of(tx, project)))
-    remedy = f"its people are: {known}" if known else "no such project has run; check its name"
-    return Finding(giver, f"has no role in {project}", remedy)
+    remedy = say("its people are: {known}", known=known) if known else say("no such project has run; check its name")
+    return Finding(giver, say("has no role in {project}", project=project), remedy)
 
 
 def _days(tx: Transaction, project: str, giver: str, starts: date, ends: date) -> Finding | None:
-    span = f"{starts} to {ends}"
+    span = say("{starts} to {ends}", starts=starts, ends=ends)
     if ends < starts:
-        return Finding("days", f"{span}: it would end before it starts", "give the first day, then the last")
+        return Finding(
+            say("days"),
+            say("{span}: it would end before it starts", span=span),
+            say("give the first day, then the last"),
+        )
     if (ends - starts).days + 1 > LONGEST_DAYS:
-        found = f"{span} is {(ends - starts).days + 1} days"
-        return Finding("days", found, f"stay within {LONGEST_DAYS}; for longer, change the people of the charter")
+        found = say("{span} is {days} days", span=span, days=(ends - starts).days + 1)
+        return Finding(
+            say("days"),
+            found,
+            say("stay within {limit}; for longer, change the people of the charter", limit=LONGEST_DAYS),
+        )
     today = tx.now().astimezone(UTC).date()
     if ends < today:
-        return Finding("days", f"{span} is over", f"today is {today}")
+        return Finding(say("days"), say("{span} is over", span=span), say("today is {today}", today=today))
     if starts > today + timedelta(days=366):
-        return Finding("days", f"{span} is more than a year away", "hand the role over when the time has come nearer")
+        return Finding(
+            say("days"),
+            say("{span} is more than a year away", span=span),
+            say("hand the role over when the time has come nearer"),
+        )
     for other in delegations(tx, project):
         if other.giver == giver and not other.ended_at and other.starts <= ends and starts <= other.ends:
-            found = f"the role is handed to {other.delegate} from {other.starts} to {other.ends} already"
-            return Finding("days", found, "end that delegation first, so that it is clear who signs")
+            found = say(
+                "the role is handed to {delegate} from {starts} to {ends} already",
+                delegate=other.delegate,
+                starts=other.starts,
+                ends=other.ends,
+            )
+            return Finding(say("days"), found, say("end that delegation first, so that it is clear who signs"))
     return None
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from pipeline.accounts.users import User, find_by_email, find_user
 from pipeline.errors import Finding, Refused
+from pipeline.language import say
 from pipeline.ledger import Reader
 from pipeline.settings import Settings
 
@@ -28,13 +29,19 @@ def user_from_claims(reader: Reader, settings: Settings, claims: Mapping[str, An
     """
     issuer = claims.get("iss")
     if not settings.oidc_issuer or issuer != settings.oidc_issuer:
-        raise _refused("issuer", f"{str(issuer)[:200]!r} is not the one of this site", "see LANDED_OIDC_ISSUER")
+        raise _refused(
+            say("issuer"),
+            say("“{issuer}” is not the one of this site", issuer=str(issuer)[:200]),
+            say("see LANDED_OIDC_ISSUER"),
+        )
     value = claims.get(settings.oidc_claim)
     if not isinstance(value, str) or not value.strip():
-        found = f"the provider gives no claim {settings.oidc_claim}"
-        raise _refused("claim", found, "let the provider hand it out, or see LANDED_OIDC_CLAIM")
+        found = say("the provider gives no claim {claim}", claim=settings.oidc_claim)
+        raise _refused(say("claim"), found, say("let the provider hand it out, or see LANDED_OIDC_CLAIM"))
     if settings.oidc_claim == "email" and claims.get("email_verified") is not True:
-        raise _refused("e-mail", "the provider has not verified the address", "verify it at the provider")
+        raise _refused(
+            say("e-mail"), say("the provider has not verified the address"), say("verify it at the provider")
+        )
     by_email = settings.oidc_claim == "email"
     return _known(find_by_email(reader, value) if by_email else find_user(reader, value.strip()), value)
 
@@ -57,8 +64,8 @@ def user_from_proxy(reader: Reader, settings: Settings, peer: str, header: str |
     if not settings.proxy_header or header is None or not header.strip():
         return None
     if not _is_proxy(settings, peer):
-        remedy = "come by way of the proxy; its address stands in LANDED_PROXY_ADDRESSES"
-        raise _refused("proxy header", f"{peer} is no proxy of this site", remedy)
+        remedy = say("come by way of the proxy; its address stands in LANDED_PROXY_ADDRESSES")
+        raise _refused(say("proxy header"), say("{peer} is no proxy of this site", peer=peer), remedy)
     value = header.strip()
     return _known(find_user(reader, value) or find_by_email(reader, value), value)
 
@@ -95,7 +102,9 @@ def _is_address(text: str) -> bool:
 
 def _known(user: User | None, value: str) -> User:
     if user is None or not user.active:
-        raise _refused(value[:200], "has no account here that may come in", "ask an administrator for an invitation")
+        raise _refused(
+            value[:200], say("has no account here that may come in"), say("ask an administrator for an invitation")
+        )
     return user
 
 

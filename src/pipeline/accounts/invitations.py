@@ -11,6 +11,7 @@ from pipeline.accounts.secrets import new_secret, secret_digest
 from pipeline.accounts.signin import checked_password, store_password
 from pipeline.accounts.users import User, add_account, find_user, get_user, require_admin, to_user
 from pipeline.errors import Finding, Refused
+from pipeline.language import say
 from pipeline.ledger import Ledger, Reader, Transaction
 from pipeline.ledger.tables import accounts, invitations
 
@@ -64,7 +65,9 @@ def invite(
             tx, user_id, name, email, by=by, admin=admin, auditor=auditor, language=language
         )
         if user.has_password:
-            finding = Finding(user_id, "this account has a password already", "make a link to a new one: reset it")
+            finding = Finding(
+                user_id, say("this account has a password already"), say("make a link to a new one: reset it")
+            )
             raise Refused("There is such an account already", [finding])
         return _issue(tx, user, "invite", by)
 
@@ -114,7 +117,7 @@ def void_links(tx: Transaction, user_id: str) -> None:
 
 def _issue(tx: Transaction, user: User, purpose: Purpose, by: str) -> Invitation:
     if not user.active:
-        finding = Finding(user.id, "the account is deactivated", "reactivate it first")
+        finding = Finding(user.id, say("the account is deactivated"), say("reactivate it first"))
         raise Refused("No link for this account", [finding])
     secret, expires = new_secret(), stamp(tx.now() + VALID_FOR)
     void_links(tx, user.id)
@@ -141,5 +144,7 @@ def _valid(reader: Reader, secret: str) -> Select[Any]:
 
 
 def _void() -> Refused:
-    finding = Finding("link", "it was used, has expired or was replaced", "ask an administrator for a new one")
+    finding = Finding(
+        say("link"), say("it was used, has expired or was replaced"), say("ask an administrator for a new one")
+    )
     return Refused("This link does not work (any more)", [finding])

@@ -1,7 +1,7 @@
 """Whom the charters name: roles in a project come from the newest iteration's charter and from nowhere else."""
 
 import json
-from typing import Any
+from functools import lru_cache
 
 from sqlalchemy import and_, func, select
 
@@ -25,7 +25,7 @@ def people_of_all(reader: Reader, project: str | None = None) -> dict[str, tuple
         last, and_(iterations.c.project == last.c.project, iterations.c.position == last.c.position)
     )
     rows = reader.rows(query.order_by(iterations.c.project))
-    return {row["project"]: tuple(_person(one) for one in json.loads(row["charter"])["people"]) for row in rows}
+    return {row["project"]: _people(row["charter"]) for row in rows}
 
 
 def person_of(reader: Reader, project: str, identity: str) -> Person | None:
@@ -33,5 +33,6 @@ def person_of(reader: Reader, project: str, identity: str) -> Person | None:
     return next((person for person in people_of(reader, project) if person.id == identity), None)
 
 
-def _person(values: dict[str, Any]) -> Person:
-    return Person.model_validate(values)
+@lru_cache(maxsize=64)
+def _people(charter: str) -> tuple[Person, ...]:
+    return tuple(Person.model_validate(one) for one in json.loads(charter)["people"])

@@ -14,6 +14,7 @@ from argon2.exceptions import InvalidHashError, VerificationError
 
 from pipeline.accounts.secrets import new_secret
 from pipeline.errors import Finding
+from pipeline.language import say
 
 MINIMUM_LENGTH = 12
 MAXIMUM_LENGTH = 1024
@@ -71,13 +72,20 @@ def objection(password: str, *own: str) -> Finding | None:
     """
     plain = unicodedata.normalize("NFKC", password)
     if len(plain) < MINIMUM_LENGTH:
-        remedy = f"take at least {MINIMUM_LENGTH} characters; a few words in a row are easy to keep in mind"
-        return Finding("password", f"it has {len(plain)} characters", remedy)
+        remedy = say(
+            "take at least {least} characters; a few words in a row are easy to keep in mind",
+            least=MINIMUM_LENGTH,
+        )
+        return Finding(say("password"), say("it has {count} characters", count=len(plain)), remedy)
     if len(plain) > MAXIMUM_LENGTH:
-        return Finding("password", f"it has {len(plain)} characters", f"stay within {MAXIMUM_LENGTH}")
+        return Finding(
+            say("password"),
+            say("it has {count} characters", count=len(plain)),
+            say("stay within {limit}", limit=MAXIMUM_LENGTH),
+        )
     if _guessable(plain.casefold(), own):
-        remedy = "take some words that have nothing to do with you, the project or each other"
-        return Finding("password", "it is one of the first that anybody would try", remedy)
+        remedy = say("take some words that have nothing to do with you, the project or each other")
+        return Finding(say("password"), say("it is one of the first that anybody would try"), remedy)
     return None
 
 

@@ -12,6 +12,7 @@ from pipeline.accounts.naming import people_of_all, person_of
 from pipeline.accounts.users import User, find_user
 from pipeline.charter import Role
 from pipeline.errors import Finding, Refused
+from pipeline.language import say, term
 from pipeline.ledger import Ledger, Reader
 
 Action = Literal["view", "sign", "delegate", "export", "administer"]
@@ -77,9 +78,12 @@ def require(ledger: Ledger, user: User, action: Action, project: str = "", *, re
     with ledger.transaction() as tx:
         body = {"action": action, "read_only": read_only}
         tx.append("account.refused", "", user.id, user.id, "", {**body, "project": project})
-    remedy = "the people of a project are named in its charter; ask its sponsor, or an administrator of this site"
+    remedy = say("the people of a project are named in its charter; ask its sponsor, or an administrator of this site")
     where = project or "this site"
-    raise Refused(f"{user.id} may not {action} here", [Finding(where, f"{user.id} may not {action} it", remedy)])
+    raise Refused(
+        f"{user.id} may not {action} here",
+        [Finding(where, say("{person} may not do this here: {action}", person=user.id, action=term(action)), remedy)],
+    )
 
 
 def role_of(reader: Reader, user: User, project: str) -> Role | None:

@@ -10,12 +10,13 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
-from sqlalchemy import Select, delete, or_, select
+from sqlalchemy import bindparam, delete, or_, select
 
 from pipeline.accounts.record import stamp
 from pipeline.accounts.secrets import new_secret, secret_digest
 from pipeline.accounts.users import User, get_user, require_admin, to_user
 from pipeline.errors import Finding, Refused
+from pipeline.language import say
 from pipeline.ledger import Ledger, Reader, Transaction
 from pipeline.ledger.tables import accounts, sessions
 
@@ -24,6 +25,17 @@ Method = Literal["password", "link", "oidc", "proxy"]
 LIFETIME = timedelta(hours=12)
 IDLE = timedelta(minutes=60)
 _SEEN_EVERY = timedelta(minutes=1)
+#: Asked on every request, so put together once.
+_LIVING = (
+    select(sessions.c.method, sessions.c.begun_at, sessions.c.seen_at, *accounts.c)
+    .join(accounts, accounts.c.id == sessions.c.account)
+    .where(
+        sessions.c.digest == bindparam("digest"),
+        sessions.c.begun_at > bindparam("begun_after"),
+        sessions.c.seen_at > bindparam("seen_after"),
+        accounts.c.active,
+    )
+)
 
 
 @dataclass(frozen=True)
@@ -71,7 +83,11 @@ def begin_session(ledger: Ledger, user_id: str, *, address: str, method: Method)
 
 def session_of(reader: Reader, token: str) -> Session | None:
     """The session of a cookie's token; None when unknown, ended, expired, or its person was deactivated."""
-    rows = reader.rows(_living(reader.now()).where(sessions.c.digest == secret_digest(token))) if token else []
+    if not token:
+        return None
+    now = reader.now()
+    bounds = {"begun_after": stamp(now - LIFETIME), "seen_after": stamp(now - IDLE)}
+    rows = reader.rows(_LIVING, {"digest": secret_digest(token), **bounds})
     return _session(rows[0], token) if rows else None
 
 
@@ -111,7 +127,7 @@ def open_session(tx: Transaction, user_id: str, *, address: str, method: Method)
     """As :func:`begin_session`, in the caller's transaction."""
     user = get_user(tx, user_id)
     if not user.active:
-        finding = Finding(user_id, "the account is deactivated", "ask an administrator to reactivate it")
+        finding = Finding(user_id, say("the account is deactivated"), say("ask an administrator to reactivate it"))
         raise Refused("You are not signed in", [finding])
     now, token = tx.now(), new_secret()
     old = or_(sessions.c.begun_at <= stamp(now - LIFETIME), sessions.c.seen_at <= stamp(now - IDLE))
@@ -130,19 +146,6 @@ def drop_sessions(tx: Transaction, user_id: str, *, by: str) -> int:
     if ended:
         tx.append("account.logout", "", user_id, by, "", {"sessions": ended})
     return ended
-
-
-def _living(now: datetime) -> Select[Any]:
-    columns = (sessions.c.method, sessions.c.begun_at, sessions.c.seen_at, *accounts.c)
-    return (
-        select(*columns)
-        .join(accounts, accounts.c.id == sessions.c.account)
-        .where(
-            accounts.c.active,
-            sessions.c.begun_at > stamp(now - LIFETIME),
-            sessions.c.seen_at > stamp(now - IDLE),
-        )
-    )
 
 
 def _session(row: Mapping[str, Any], token: str) -> Session:

@@ -9,6 +9,7 @@ from pipeline.accounts.passwords import hashed, matches, objection, outdated
 from pipeline.accounts.sessions import NewSession, drop_sessions, open_session
 from pipeline.accounts.users import User, account_row, get_user, require_admin, row_by_email
 from pipeline.errors import Finding, Refused
+from pipeline.language import say
 from pipeline.ledger import Ledger, Reader, Transaction
 from pipeline.ledger.tables import accounts, iterations
 
@@ -141,5 +142,7 @@ def _proven(ledger: Ledger, name: str, password: str, address: str) -> tuple[dic
 
 
 def _wrong() -> Refused:
-    finding = Finding("sign-in", "name and password do not fit", "try again, or ask an administrator for a new link")
+    finding = Finding(
+        say("sign-in"), say("name and password do not fit"), say("try again, or ask an administrator for a new link")
+    )
     return Refused("You are not signed in", [finding])

@@ -20,6 +20,7 @@ from sqlalchemy import delete, select
 from pipeline.accounts.record import stamp
 from pipeline.accounts.secrets import secret_digest
 from pipeline.errors import Finding, Refused
+from pipeline.language import say
 from pipeline.ledger import Reader, Transaction
 from pipeline.ledger.tables import throttle
 
@@ -31,7 +32,9 @@ class TryLater(Refused):
 
     def __init__(self, after: int) -> None:
         self.after = after
-        finding = Finding("sign-in", "too many attempts failed", f"wait {after} s, then try again")
+        finding = Finding(
+            say("sign-in"), say("too many attempts failed"), say("wait {after} s, then try again", after=after)
+        )
         super().__init__("Not so fast", [finding])
 
 

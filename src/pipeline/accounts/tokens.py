@@ -14,6 +14,7 @@ from pipeline.accounts.record import stamp
 from pipeline.accounts.secrets import new_secret, secret_digest
 from pipeline.accounts.users import User, get_user
 from pipeline.errors import Finding, Refused
+from pipeline.language import say
 from pipeline.ledger import Ledger, Reader, Transaction
 from pipeline.ledger.tables import accounts, api_tokens
 
@@ -79,15 +80,20 @@ def make_token(ledger: Ledger, user_id: str, name: str, *, days: int = 90, read_
     """
     name = name.strip()
     _require(
-        name and len(name) <= _LONGEST_NAME and name.isprintable(), "name", f"{name[:_LONGEST_NAME]!r}",
-        "write a short name that says where it is used",
+        name and len(name) <= _LONGEST_NAME and name.isprintable(), say("name"), f"{name[:_LONGEST_NAME]!r}",
+        say("write a short name that says where it is used"),
     )  # fmt: skip
-    _require(1 <= days <= LONGEST_DAYS, "days", str(days), f"choose from 1 to {LONGEST_DAYS}")
+    _require(
+        1 <= days <= LONGEST_DAYS,
+        say("days"),
+        str(days),
+        say("choose from 1 to {limit}", limit=LONGEST_DAYS),
+    )
     secret = new_secret(PREFIX)
     digest = secret_digest(secret)
     with ledger.transaction() as tx:
         user = get_user(tx, user_id)
-        _require(user.active, user_id, "the account is deactivated", "ask an administrator to reactivate it")
+        _require(user.active, user_id, say("the account is deactivated"), say("ask an administrator to reactivate it"))
         token_id = secret_digest(digest)[:_ID_DIGITS]
         row = {
             "id": token_id, "account": user_id, "name": name, "read_only": read_only, "made_at": stamp(tx.now()),
@@ -113,7 +119,9 @@ def get_token(reader: Reader, token_id: str) -> Token:
     """
     rows = reader.rows(select(api_tokens).where(api_tokens.c.id == token_id)) if token_id.isprintable() else []
     if not rows:
-        raise Refused("No such token", [Finding(token_id, "there is no such token", "see the list of your tokens")])
+        raise Refused(
+            "No such token", [Finding(token_id, say("there is no such token"), say("see the list of your tokens"))]
+        )
     return _token(rows[0])
 
 
@@ -155,7 +163,9 @@ def revoke_token(ledger: Ledger, token_id: str, *, by: str, trusted: bool = Fals
         # Whoever may not revoke it is told what they would be told of a token that is not there.
         actor = get_user(tx, by) if not trusted else None
         if actor is not None and not (actor.active and (actor.admin or actor.id == token.user)):
-            raise Refused("No such token", [Finding(token_id, "there is no such token", "see the list of your tokens")])
+            raise Refused(
+                "No such token", [Finding(token_id, say("there is no such token"), say("see the list of your tokens"))]
+            )
         if token.revoked_at is None:
             revoke(tx, token, by=by)
         return get_token(tx, token_id)

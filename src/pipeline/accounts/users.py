@@ -13,6 +13,7 @@ from sqlalchemy import select
 
 from pipeline.accounts.record import sound_events, stamp
 from pipeline.errors import Finding, Refused
+from pipeline.language import say
 from pipeline.ledger import Ledger, Reader, Transaction
 from pipeline.ledger.tables import accounts
 
@@ -81,7 +82,7 @@ def get_user(reader: Reader, user_id: str) -> User:
     """
     found = find_user(reader, user_id)
     if found is None:
-        finding = Finding(user_id, "there is no such account", "see the accounts with `landed people list`")
+        finding = Finding(user_id, say("there is no such account"), say("see the accounts with `landed people list`"))
         raise Refused("No such account", [finding])
     return found
 
@@ -121,7 +122,12 @@ def change_language(ledger: Ledger, user_id: str, language: str) -> User:
     """
     with ledger.transaction() as tx:
         get_user(tx, user_id)
-        _require(_LANGUAGE.fullmatch(language), "language", f"{language!r} names none", "write such as en or zh_Hans")
+        _require(
+            _LANGUAGE.fullmatch(language),
+            say("language"),
+            say("“{language}” names none", language=language),
+            say("write such as en or zh_Hans"),
+        )
         tx.execute(accounts.update().where(accounts.c.id == user_id).values(language=language))
         return get_user(tx, user_id)
 
@@ -149,7 +155,9 @@ def require_admin(tx: Transaction, by: str, *, trusted: bool) -> None:
         return
     actor = find_user(tx, by)
     if actor is None or not (actor.admin and actor.active):
-        finding = Finding(by or "nobody", "is not an administrator of this site", "ask an administrator to do it")
+        finding = Finding(
+            by or "nobody", say("is not an administrator of this site"), say("ask an administrator to do it")
+        )
         tx.note_refusal("account.refused", "", by, by, "", {"action": "administer"})
         raise Refused("Accounts are managed by administrators", [finding])
 
@@ -161,9 +169,11 @@ def add_account(
     name, email = name.strip(), email.strip().lower()
     _check(user_id, name, email, language)
     if find_user(tx, user_id) is not None:
-        raise _taken(user_id, "this id has an account already", "invite the person by another id, or reset theirs")
+        raise _taken(
+            user_id, say("this id has an account already"), say("invite the person by another id, or reset theirs")
+        )
     if find_by_email(tx, email) is not None:
-        raise _taken(email, "another account has this e-mail address", "give everybody their own address")
+        raise _taken(email, say("another account has this e-mail address"), say("give everybody their own address"))
     tx.execute(
         accounts.insert().values(
             id=user_id, name=name, email=email or None, admin=admin, auditor=auditor, active=True, language=language,
@@ -199,13 +209,28 @@ def to_user(row: Mapping[str, Any]) -> User:
 
 
 def _check(user_id: str, name: str, email: str, language: str) -> None:
-    remedy = "use 2 to 63 of a–z, 0–9, dot, dash and underscore, a letter first, as in the charter's people"
-    _require(_ID.fullmatch(user_id), "id", f"{user_id[:80]!r} cannot be an id", remedy)
-    _require(user_id not in _PROGRAMS, "id", f"{user_id} is the name a program signs with", "choose another")
+    remedy = say("use 2 to 63 of a–z, 0–9, dot, dash and underscore, a letter first, as in the charter's people")
+    _require(_ID.fullmatch(user_id), say("id"), say("“{id}” cannot be an id", id=user_id[:80]), remedy)
+    _require(
+        user_id not in _PROGRAMS,
+        say("id"),
+        say("{id} is the name a program signs with", id=user_id),
+        say("choose another"),
+    )
     sound = 0 < len(name) <= _LONGEST_NAME and name.isprintable()
-    _require(sound, "name", "it is empty, too long or cannot be shown", "write the name colleagues read")
-    _require(not email or _is_email(email), "e-mail", f"{email[:80]!r} is no address", "write name@example.com")
-    _require(_LANGUAGE.fullmatch(language), "language", f"{language!r} names none", "write such as en or zh_Hans")
+    _require(sound, say("name"), say("it is empty, too long or cannot be shown"), say("write the name colleagues read"))
+    _require(
+        not email or _is_email(email),
+        say("e-mail"),
+        say("“{address}” is no address", address=email[:80]),
+        say("write name@example.com"),
+    )
+    _require(
+        _LANGUAGE.fullmatch(language),
+        say("language"),
+        say("“{language}” names none", language=language),
+        say("write such as en or zh_Hans"),
+    )
 
 
 def _require(sound: object, place: str, found: str, remedy: str) -> None:

@@ -376,6 +376,11 @@ class Charter(Part):
         """The person with this id, or None."""
         return next((person for person in self.people if person.id == identity), None)
 
+    def name_of(self, identity: str) -> str:
+        """The name of the person with this id, or the id itself: a delegate need not stand in the charter."""
+        found = self.person(identity)
+        return found.name if found else identity
+
     def stage(self, name: str) -> Stage:
         """The stage of this name; KeyError when the ladder has no such rung."""
         for stage in self.stages:

@@ -23,7 +23,7 @@ def serve(
     from pipeline.settings import Settings
 
     settings = Settings()
-    with Ledger(settings.ledger) as ledger:
+    with Ledger(settings.ledger, kept_open=True) as ledger:
         if not _loopback(host):
             require_safe(ledger, settings.secret.get_secret_value(), settings.site_url, host)
         import uvicorn

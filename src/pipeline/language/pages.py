@@ -13,7 +13,9 @@ In a template::
 from collections.abc import Callable
 from typing import Any
 
-from jinja2 import Environment, pass_context
+from jinja2 import Environment, nodes, pass_context
+from jinja2.ext import InternationalizationExtension
+from jinja2.parser import Parser
 from jinja2.runtime import Context
 from markupsafe import Markup
 
@@ -36,7 +38,7 @@ def install(
         value = translator.show(value) if _ours(value) else value
         return finalize(value) if finalize else value
 
-    environment.add_extension("jinja2.ext.i18n")
+    environment.add_extension(_Translation)
     environment.policies["ext.i18n.trimmed"] = True
     environment.finalize = shown
 
@@ -57,8 +59,23 @@ def install(
     return environment
 
 
+class _Translation(InternationalizationExtension):
+    """``{% trans %}`` without values is translated when its template is read: an environment speaks one language."""
+
+    def parse(self, parser: Parser) -> nodes.Node | list[nodes.Node]:
+        """The block as nodes; one fixed text where no value stands in it."""
+        found = super().parse(parser)
+        call = found.nodes[0] if isinstance(found, nodes.Output) else None
+        if isinstance(call, nodes.Call) and isinstance(call.node, nodes.Name) and call.node.name == "gettext":
+            msgid = call.args[0]
+            if isinstance(msgid, nodes.Const) and not call.kwargs:
+                text = self.environment.globals["language"].catalogue.gettext(msgid.value) % {}  # type: ignore[attr-defined]
+                return nodes.Output([nodes.TemplateData(text)], lineno=call.lineno)
+        return found
+
+
 def _ours(value: Any) -> bool:
-    return isinstance(value, Message) or (hasattr(value, "isoformat") and not isinstance(value, str))
+    return isinstance(value, Message) if isinstance(value, str) else hasattr(value, "isoformat")
 
 
 def _filled(context: Context, text: str, values: dict[str, Any], shown: Callable[[Any], Any]) -> str:

@@ -5,14 +5,18 @@ import sqlite3
 from pathlib import Path
 from urllib.parse import quote
 
-from sqlalchemy import URL, Connection, Engine, NullPool, create_engine, event, make_url
-from sqlalchemy.exc import ArgumentError
+from sqlalchemy import URL, Connection, Engine, NullPool, QueuePool, create_engine, event, make_url
+from sqlalchemy.exc import ArgumentError, DisconnectionError
+from sqlalchemy.pool import ConnectionPoolEntry
 
 from pipeline.errors import Finding, LedgerError
 from pipeline.ledger.trouble import explain
 
 #: PostgreSQL's advisory lock that every writing transaction takes first; any constant serves.
 _WRITER_LOCK = 0x1A4DED
+
+#: Connections to a SQLite file that a server keeps open: as many as it has threads to answer with.
+_KEPT_OPEN = 40
 
 _FORMS = "write sqlite:///path/to/ledger.db or postgresql://user@host/database"
 
@@ -39,18 +43,19 @@ def parse(url: str) -> URL:
     return parsed
 
 
-def connect(url: URL, patience: float) -> Engine:
+def connect(url: URL, patience: float, *, kept_open: bool = False) -> Engine:
     """An engine for the URL; nothing is opened yet.
 
     Args:
         url: from :func:`parse`.
         patience: seconds to wait for another writer.
+        kept_open: whether connections to a SQLite file stay open between uses; those to a server always do.
 
     Raises:
         LedgerError: the driver for PostgreSQL is not installed.
     """
     if url.drivername == "sqlite":
-        return _sqlite(Path(str(url.database)).absolute(), patience)
+        return _sqlite(Path(str(url.database)).absolute(), patience, kept_open=kept_open)
     try:
         return create_engine(url, pool_pre_ping=True, connect_args={"connect_timeout": 10})
     except ModuleNotFoundError as exc:
@@ -83,7 +88,7 @@ def make_file(path: Path) -> None:
         raise explain(exc, str(path)) from exc
 
 
-def _sqlite(path: Path, patience: float) -> Engine:
+def _sqlite(path: Path, patience: float, *, kept_open: bool) -> Engine:
     def open_file() -> sqlite3.Connection:
         address = f"file:{quote(str(path))}"
         if _must_not_be_touched(path):
@@ -97,8 +102,13 @@ def _sqlite(path: Path, patience: float) -> Engine:
         connection.execute("PRAGMA foreign_keys=ON")
         return connection
 
-    # A connection per use: cheap for a file, and nothing is shared across threads or forks.
-    engine = create_engine("sqlite://", creator=open_file, poolclass=NullPool)
+    # A connection per use is cheap for a command, and nothing is shared across threads or forks. To a server that asks
+    # many times a second, opening the file and reading its schema costs ten times what a query does.
+    if kept_open:
+        engine = create_engine("sqlite://", creator=open_file, poolclass=QueuePool, pool_size=_KEPT_OPEN)
+        _open_anew_when_replaced(engine, path)
+    else:
+        engine = create_engine("sqlite://", creator=open_file, poolclass=NullPool)
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
@@ -106,6 +116,26 @@ def _sqlite(path: Path, patience: float) -> Engine:
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
     return engine
+
+
+def _open_anew_when_replaced(engine: Engine, path: Path) -> None:
+    """Never go on with a file that is no longer the one at the path, as after a restored backup, nor after a fork."""
+
+    def identity() -> tuple[int, int, int] | None:
+        try:
+            found = path.stat()
+        except FileNotFoundError:
+            return None
+        return os.getpid(), found.st_dev, found.st_ino
+
+    @event.listens_for(engine, "connect")
+    def opened(_: object, record: ConnectionPoolEntry) -> None:
+        record.info["file"] = identity()
+
+    @event.listens_for(engine, "checkout")
+    def used(_: object, record: ConnectionPoolEntry, __: object) -> None:
+        if record.info["file"] != identity():
+            raise DisconnectionError("another file lies at the ledger's path")
 
 
 def _must_not_be_touched(path: Path) -> bool:

@@ -20,6 +20,7 @@ from pipeline.ledger.engines import begin_writing, connect, make_file, parse
 from pipeline.ledger.trouble import explained
 
 _PAGE = 2000
+_LAST = select(tables.events.c.seq, tables.events.c.hash).order_by(tables.events.c.seq.desc()).limit(1)
 
 
 def utc_now() -> datetime:
@@ -65,29 +66,36 @@ class Event:
 class Reader(Protocol):
     """Whatever can answer a query: the ledger itself, or a transaction on it, which sees its own writes."""
 
-    def rows(self, query: Select[Any]) -> list[dict[str, Any]]:
-        """All rows of a query."""
+    def rows(self, query: Select[Any], values: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
+        """All rows of a query, with the values of its bound parameters."""
 
     def now(self) -> datetime:
         """The present moment by the ledger's clock."""
 
 
-class Transaction:
-    """The only writer of the ledger while it lasts; handed out by :meth:`Ledger.transaction`."""
+class Reading:
+    """Several queries over one connection; handed out by :meth:`Ledger.reading`."""
 
     def __init__(self, connection: Connection, now: Callable[[], datetime]) -> None:
         self._connection = connection
         self._now = now
-        self._head: Head | None = None
-        self.refusals: list[dict[str, Any]] = []
 
     def now(self) -> datetime:
         """The present moment by the ledger's clock."""
         return self._now()
 
-    def rows(self, query: Select[Any]) -> list[dict[str, Any]]:
-        """All rows of a query."""
-        return [dict(row) for row in self._connection.execute(query).mappings()]
+    def rows(self, query: Select[Any], values: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
+        """All rows of a query, with the values of its bound parameters."""
+        return [dict(row) for row in self._connection.execute(query, values).mappings()]
+
+
+class Transaction(Reading):
+    """The only writer of the ledger while it lasts; handed out by :meth:`Ledger.transaction`."""
+
+    def __init__(self, connection: Connection, now: Callable[[], datetime]) -> None:
+        super().__init__(connection, now)
+        self._head: Head | None = None
+        self.refusals: list[dict[str, Any]] = []
 
     def execute(self, statement: Executable) -> int:
         """Carry out an insert or update; returns the number of rows it touched."""
@@ -134,15 +142,18 @@ class Ledger:
         url: ``sqlite:///path`` or ``postgresql://…``.
         now: the clock, in UTC.
         patience: seconds to wait for another writer before giving up.
+        kept_open: whether a SQLite file stays open between uses, for a server that asks many times a second.
     """
 
-    def __init__(self, url: str, *, now: Callable[[], datetime] = utc_now, patience: float = 30.0) -> None:
+    def __init__(
+        self, url: str, *, now: Callable[[], datetime] = utc_now, patience: float = 30.0, kept_open: bool = False
+    ) -> None:
         parsed = parse(url)
         self.path = Path(str(parsed.database)).absolute() if parsed.drivername == "sqlite" else None
         self.where = str(self.path) if self.path else parsed.render_as_string(hide_password=True)
         self._now = now
         self._patience = patience
-        self._engine = connect(parsed, patience)
+        self._engine = connect(parsed, patience, kept_open=kept_open)
         self._ready = False
         self._preparing = threading.Lock()
 
@@ -180,15 +191,25 @@ class Ledger:
             self._record(transaction.refusals if transaction else [])
             raise
 
-    def rows(self, query: Select[Any]) -> list[dict[str, Any]]:
+    def rows(self, query: Select[Any], values: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
         """All rows of a query, read in a transaction of its own.
+
+        Raises:
+            LedgerError: damaged or out of reach.
+        """
+        with self.reading() as reader:
+            return reader.rows(query, values)
+
+    @contextmanager
+    def reading(self) -> Iterator[Reading]:
+        """Ask several things over one connection.
 
         Raises:
             LedgerError: damaged or out of reach.
         """
         self._prepare()
         with explained(self.where), self._engine.connect() as connection:
-            return [dict(row) for row in connection.execute(query).mappings()]
+            yield Reading(connection, self._now)
 
     def events(self, project: str | None = None, kind: str | None = None, after: int = 0) -> Iterator[Event]:
         """Events in order, read page by page so that any number of them fits in memory.
@@ -231,6 +252,8 @@ class Ledger:
 
     def _prepare(self) -> None:
         """Create the schema where there is none; refuse one that is not ours."""
+        if self._ready:
+            return
         with self._preparing:
             if self._ready:
                 return
@@ -281,8 +304,7 @@ class Ledger:
 
 def last_event(reader: Reader) -> Head:
     """The last event a reader sees; seq 0 and the genesis hash when there is none."""
-    query = select(tables.events.c.seq, tables.events.c.hash).order_by(tables.events.c.seq.desc()).limit(1)
-    rows = reader.rows(query)
+    rows = reader.rows(_LAST)
     return Head(rows[0]["seq"], rows[0]["hash"]) if rows else Head(0, GENESIS)
 
 

@@ -6,6 +6,7 @@ from sqlalchemy import select
 
 from pipeline.charter import DecisionName, Person, Role
 from pipeline.errors import Finding, Refused
+from pipeline.language import say
 from pipeline.ledger import Reader
 from pipeline.ledger.tables import reviews
 from pipeline.review.items import Filed, items_of
@@ -54,7 +55,7 @@ def show_review(reader: Reader, review_id: str) -> ReviewView:
     """
     request = find_review(reader, review_id)
     if request is None:
-        finding = Finding(review_id, "there is no such review", "see the open ones with `landed review list`")
+        finding = Finding(review_id, say("there is no such review"), say("see the open ones with `landed review list`"))
         raise Refused("No such review", [finding])
     charter = charter_of(iteration_of(reader, request))
     answers = signoffs_of(reader, review_id)

@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import timedelta
+from functools import lru_cache
 from typing import Any, Literal
 
 from sqlalchemy import select
@@ -161,7 +162,13 @@ def charter_of(record: IterationRecord) -> Charter:
     Raises:
         CharterError: another version of Landed wrote it and this one cannot read it.
     """
-    return charter_from_canonical(json.loads(record.charter))
+    return _charter(record.charter)
+
+
+@lru_cache(maxsize=64)
+def _charter(text: str) -> Charter:
+    """Charters are frozen, so whoever reads the same text may have the same one."""
+    return charter_from_canonical(json.loads(text))
 
 
 def decide_once(tx: Transaction, request: ReviewRequest, decision: DecisionName) -> bool:

@@ -1,6 +1,7 @@
 """The rules of signing, pure: one function per rule, asked in order, and the first that objects is the answer."""
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -8,6 +9,7 @@ from pipeline.accounts import Delegation
 from pipeline.charter import DECISIONS, Charter, DecisionName, Role
 from pipeline.charter.patching import apply_patch
 from pipeline.errors import CharterError, Finding
+from pipeline.language import joined, say, term
 from pipeline.review.items import FeedbackItem
 from pipeline.review.quorum import SignOff
 from pipeline.review.requests import ReviewRequest
@@ -16,6 +18,8 @@ from pipeline.review.requests import ReviewRequest
 HASH_PREFIX = 12
 _LONGEST_COMMENT = 4000
 _LAYOUT = "\t\n\r"
+#: The decisions' names as sentences hold them; :func:`pipeline.language.term` finds their translations by these.
+NAMES = (say("advance"), say("iterate"), say("hold"), say("roll_back"), say("stop"))
 
 
 @dataclass(frozen=True)
@@ -66,38 +70,41 @@ def check(attempt: Attempt) -> Answer | Finding:
         return objection
     if holder is None:
         known = ", ".join(sorted(other.id for other in attempt.charter.people))
-        remedy = f"sign as one of: {known}; or for one of them who handed you their role"
-        return Finding(attempt.on_behalf_of or attempt.person, "not a person of this charter", remedy)
+        remedy = say("sign as one of: {known}; or for one of them who handed you their role", known=known)
+        return Finding(attempt.on_behalf_of or attempt.person, say("not a person of this charter"), remedy)
     objection = _delegation(attempt, holder.role) or _person(attempt, holder.role) or _evidence(attempt)
     if objection is not None:
         return objection
     decision = next((name for name in DECISIONS if name == attempt.decision), None)
     if decision is None:
-        remedy = f"choose one of: {', '.join(attempt.request.allowed)}"
-        return Finding("decision", f"there is no decision {attempt.decision!r}", remedy)
+        remedy = say("choose one of: {offered}", offered=_listed(attempt.request.allowed))
+        return Finding(say("decision"), say("there is no decision “{decision}”", decision=attempt.decision), remedy)
     return _decision(attempt, decision) or _comment(attempt) or _feedback(attempt) or Answer(holder.role, decision)
 
 
 def _closed(attempt: Attempt) -> Finding | None:
     request = attempt.request
     if request.state == "open" and attempt.running:
-        remedy = "wait until it is done; if the report stays the same, this review goes on"
-        return Finding(request.id, "its iteration is being run again", remedy)
+        remedy = say("wait until it is done; if the report stays the same, this review goes on")
+        return Finding(request.id, say("its iteration is being run again"), remedy)
     if request.state == "open":
         return None
     if request.state == "stale":
-        remedy = "read the newer report and sign its review; see `landed review list`"
-        return Finding(request.id, "a newer report took the place of the one it asks about", remedy)
-    found = f"it is closed: decided {request.decision} at {request.decided_at}"
-    return Finding(request.id, found, "nothing is left to sign; the next review is the place for a new answer")
+        remedy = say("read the newer report and sign its review; see `landed review list`")
+        return Finding(request.id, say("a newer report took the place of the one it asks about"), remedy)
+    decided = term(request.decision or "")
+    found = say("it is closed: decided {decision} at {at}", decision=decided, at=_moment(request.decided_at))
+    return Finding(request.id, found, say("nothing is left to sign; the next review is the place for a new answer"))
 
 
 def _account(attempt: Attempt) -> Finding | None:
     if attempt.account == "deactivated":
-        return Finding(attempt.person, "the account is deactivated", "ask an administrator to reactivate it")
+        return Finding(attempt.person, say("the account is deactivated"), say("ask an administrator to reactivate it"))
     if attempt.recorded and attempt.account != "none":
-        remedy = "let them answer, or play the case in a ledger of its own (LANDED_DATA)"
-        return Finding(attempt.person, "has an account here, and recorded answers stand in for nobody who has", remedy)
+        remedy = say("let them answer, or play the case in a ledger of its own (LANDED_DATA)")
+        return Finding(
+            attempt.person, say("has an account here, and recorded answers stand in for nobody who has"), remedy
+        )
     return None
 
 
@@ -107,29 +114,43 @@ def _delegation(attempt: Attempt, role: Role) -> Finding | None:
     if giver is None:
         return None
     if found is None:
-        remedy = f"have {giver} hand the role over: `landed people delegate`; or sign in your own role"
-        return Finding(attempt.person, f"{giver} has not handed their role to {attempt.person} for today", remedy)
+        remedy = say("have {giver} hand the role over: `landed people delegate`; or sign in your own role", giver=giver)
+        return Finding(
+            attempt.person,
+            say("{giver} has not handed their role to {person} for today", giver=giver, person=attempt.person),
+            remedy,
+        )
     if found.role != role:
-        remedy = f"have {giver} hand over the role anew"
-        return Finding(attempt.person, f"{giver} was {found.role} when handing it over and is {role} now", remedy)
+        remedy = say("have {giver} hand over the role anew", giver=giver)
+        before, now = _role(found.role), _role(role)
+        changed = say("{giver} was {before} when handing it over and is {now} now", giver=giver, before=before, now=now)
+        return Finding(attempt.person, changed, remedy)
     return None
 
 
 def _person(attempt: Attempt, role: Role) -> Finding | None:
     """Four eyes, and one answer a person and a role."""
     if not any(role in needed for needed in attempt.request.signers.values()):
-        remedy = "have somebody sign whose role the charter asks for; see `landed review show`"
-        return Finding(attempt.person, f"the role {role} is asked for no decision", remedy)
+        remedy = say("have somebody sign whose role the charter asks for; see `landed review show`")
+        return Finding(attempt.person, say("the role {role} is asked for no decision", role=_role(role)), remedy)
     if attempt.request.requested_by in {attempt.person, attempt.on_behalf_of}:
-        remedy = "somebody else has to: nobody signs for a run they started, and nobody does it in their place"
-        return Finding(attempt.request.requested_by, f"started the run that {attempt.request.id} asks about", remedy)
+        remedy = say("somebody else has to: nobody signs for a run they started, and nobody does it in their place")
+        started = say("started the run that {review} asks about", review=attempt.request.id)
+        return Finding(attempt.request.requested_by, started, remedy)
     for earlier in attempt.earlier:
         if earlier.person == attempt.person:
-            found = f"signed {earlier.decision} already, at {earlier.at}"
-            return Finding(attempt.person, found, "a person answers once; the first answer stands")
+            found = say("signed {decision} already, at {at}", decision=term(earlier.decision), at=_moment(earlier.at))
+            return Finding(attempt.person, found, say("a person answers once; the first answer stands"))
         if earlier.role == role:
-            found = f"the role {role} is answered already, {earlier.decision} by {earlier.signer}"
-            return Finding(attempt.person, found, "a role answers once; talk to each other, the first answer stands")
+            found = say(
+                "the role {role} is answered already, {decision} by {signer}",
+                role=_role(role),
+                decision=term(earlier.decision),
+                signer=earlier.signer,
+            )
+            return Finding(
+                attempt.person, found, say("a role answers once; talk to each other, the first answer stands")
+            )
     return None
 
 
@@ -137,34 +158,48 @@ def _evidence(attempt: Attempt) -> Finding | None:
     """The answer must be to the very report under review."""
     typed, current = attempt.report_digest, attempt.request.report_digest
     if len(typed) < HASH_PREFIX:
-        remedy = f"give the first {HASH_PREFIX} digits or more; they stand on the report"
-        return Finding("report hash", f"{typed!r} is too short to name a report", remedy)
+        remedy = say("give the first {number} digits or more; they stand on the report", number=HASH_PREFIX)
+        return Finding(say("report hash"), say("“{typed}” is too short to name a report", typed=typed), remedy)
     if not current.startswith(typed):
-        found = f"{typed[:HASH_PREFIX]} is not the report under review, which is {current[:HASH_PREFIX]}"
-        return Finding("report hash", found, "read the current report, then sign with its hash")
+        found = say(
+            "{typed} is not the report under review, which is {current}",
+            typed=typed[:HASH_PREFIX],
+            current=current[:HASH_PREFIX],
+        )
+        return Finding(say("report hash"), found, say("read the current report, then sign with its hash"))
     return None
 
 
 def _decision(attempt: Attempt, decision: DecisionName) -> Finding | None:
     request = attempt.request
-    offered = ", ".join(name for name in request.allowed if request.on_offer(name)) or "none"
+    offered = _listed([name for name in request.allowed if request.on_offer(name)])
     if decision not in request.allowed:
-        return Finding("decision", f"{decision} is not on offer in this review", f"choose one of: {offered}")
+        return Finding(
+            say("decision"),
+            say("{decision} is not on offer in this review", decision=term(decision)),
+            say("choose one of: {offered}", offered=offered),
+        )
     if not request.on_offer(decision):
         failed = "; ".join(f"{verdict.gate}: {verdict.reason}" for verdict in request.blocking)
-        remedy = f"choose one of: {offered}; the next iteration can pass what this one failed"
-        return Finding("decision", f"advance is barred while a blocking verdict fails ({failed})", remedy)
+        remedy = say("choose one of: {offered}; the next iteration can pass what this one failed", offered=offered)
+        return Finding(
+            say("decision"), say("advance is barred while a blocking verdict fails ({failed})", failed=failed), remedy
+        )
     return None
 
 
 def _comment(attempt: Attempt) -> Finding | None:
     if not attempt.comment:
-        return Finding("comment", "it is empty", "say in a sentence why; those who come after read it")
+        return Finding(say("comment"), say("it is empty"), say("say in a sentence why; those who come after read it"))
     if len(attempt.comment) > _LONGEST_COMMENT:
-        found = f"{len(attempt.comment)} characters"
-        return Finding("comment", found, f"stay within {_LONGEST_COMMENT}; put changes into feedback items")
+        found = say("{count} characters", count=len(attempt.comment))
+        return Finding(
+            say("comment"),
+            found,
+            say("stay within {limit}; put changes into feedback items", limit=_LONGEST_COMMENT),
+        )
     if not all(letter.isprintable() or letter in _LAYOUT for letter in attempt.comment):
-        return Finding("comment", "it holds characters that cannot be shown", "write plain text")
+        return Finding(say("comment"), say("it holds characters that cannot be shown"), say("write plain text"))
     return None
 
 
@@ -172,8 +207,9 @@ def _feedback(attempt: Attempt) -> Finding | None:
     times = Counter(item.id for item in attempt.feedback)
     for item in attempt.feedback:
         if times[item.id] > 1 or item.id in attempt.known_items:
-            remedy = f"take another; used so far: {', '.join(sorted(attempt.known_items)) or 'none'}"
-            return Finding(f"feedback item {item.id}", "this id is taken in the project", remedy)
+            known = ", ".join(sorted(attempt.known_items)) or say("none")
+            remedy = say("take another; used so far: {known}", known=known)
+            return Finding(say("feedback item {item}", item=item.id), say("this id is taken in the project"), remedy)
         objection = _author(attempt, item) or _patch(attempt, item)
         if objection is not None:
             return objection
@@ -184,11 +220,14 @@ def _author(attempt: Attempt, item: FeedbackItem) -> Finding | None:
     author = attempt.charter.person(item.author)
     if author is None:
         known = ", ".join(sorted(person.id for person in attempt.charter.people))
-        found = f"its author {item.author} is not a person of this charter"
-        return Finding(f"feedback item {item.id}", found, f"name one of: {known}")
+        found = say("its author {author} is not a person of this charter", author=item.author)
+        return Finding(say("feedback item {item}", item=item.id), found, say("name one of: {known}", known=known))
     if author.role != item.role:
-        found = f"{author.id} is {author.role} in this charter, not {item.role}"
-        return Finding(f"feedback item {item.id}", found, f"write role: {author.role}")
+        found = say(
+            "{author} is {role} in this charter, not {given}",
+            author=author.id, role=_role(author.role), given=_role(item.role),
+        )  # fmt: skip
+        return Finding(say("feedback item {item}", item=item.id), found, say("write role: {role}", role=author.role))
     return None
 
 
@@ -200,5 +239,20 @@ def _patch(attempt: Attempt, item: FeedbackItem) -> Finding | None:
     except CharterError as exc:
         found = "; ".join(f"{finding.place}: {finding.found}" for finding in exc.findings) or exc.headline
         remedy = "; ".join(dict.fromkeys(finding.remedy for finding in exc.findings)) or "correct the patch"
-        return Finding(f"feedback item {item.id}", found, remedy)
+        return Finding(say("feedback item {item}", item=item.id), found, remedy)
     return None
+
+
+def _role(name: str) -> str:
+    """A role as people say it."""
+    return term(name.replace("_", " "))
+
+
+def _moment(at: str | None) -> str:
+    """A moment of the ledger to the minute."""
+    return f"{(at or '')[:16].replace('T', ' ')} UTC"
+
+
+def _listed(names: Sequence[str]) -> str:
+    """Decisions in a row."""
+    return joined([term(name) for name in names], ", ") if names else say("none")

@@ -10,6 +10,7 @@ from pipeline.accounts.delegations import from_to
 from pipeline.accounts.users import find_user, was_active
 from pipeline.charter import DecisionName, Role
 from pipeline.errors import Finding, Refused
+from pipeline.language import legend, say
 from pipeline.ledger import Ledger, Reader, Transaction, apply_key, enqueue, transition
 from pipeline.ledger.tables import signoffs
 from pipeline.review.items import FeedbackItem, file_item, items_of
@@ -99,7 +100,7 @@ class _Typed:
 def _attempt(tx: Transaction, review_id: str, typed: _Typed) -> Attempt:
     request = find_review(tx, review_id)
     if request is None:
-        finding = Finding(review_id, "there is no such review", "see the open ones with `landed review list`")
+        finding = Finding(review_id, say("there is no such review"), say("see the open ones with `landed review list`"))
         body = {"decision": typed.decision, "finding": asdict(finding)}
         tx.note_refusal("review.refused", "", review_id, typed.person, "", body)
         raise Refused(f"{typed.person} cannot sign", [finding])
@@ -136,6 +137,7 @@ def _refuse(tx: Transaction, attempt: Attempt, finding: Finding) -> Refused:
         "report": attempt.report_digest,
         "recorded": attempt.recorded,
         "finding": asdict(finding),
+        "legend": legend(finding),
         **({"on_behalf_of": attempt.on_behalf_of} if attempt.on_behalf_of else {}),
     }
     request, person = attempt.request, attempt.charter.person(attempt.person)
@@ -187,7 +189,7 @@ def _told(answer: SignOff) -> dict[str, Any]:
 
 def _decide(tx: Transaction, request: ReviewRequest, decision: DecisionName, answers: Sequence[SignOff]) -> None:
     if not decide_once(tx, request, decision):
-        finding = Finding(request.id, "it was decided in the meantime", "see `landed review show`")
+        finding = Finding(request.id, say("it was decided in the meantime"), say("see `landed review show`"))
         raise Refused("This review is closed", [finding])
     body = {
         "decision": decision,

@@ -8,10 +8,11 @@ from urllib.parse import urlsplit
 
 from fastapi import FastAPI, Request
 from starlette.exceptions import HTTPException
-from starlette.responses import PlainTextResponse, Response
+from starlette.responses import Response
 
 from pipeline import __version__
 from pipeline.errors import LandedError, Refused
+from pipeline.language import say
 from pipeline.ledger import Ledger
 from pipeline.settings import Settings
 from pipeline.web import (
@@ -30,7 +31,7 @@ from pipeline.web import (
     signin,
 )
 from pipeline.web.drafts import prepare
-from pipeline.web.security import LOOPBACK, Guard
+from pipeline.web.security import LOOPBACK, Guard, plain
 from pipeline.web.signin import to_sign_in
 from pipeline.web.site import Site
 from pipeline.web.visitors import (
@@ -59,7 +60,7 @@ def create_app(settings: Settings, ledger: Ledger | None = None, *, hosts: Itera
     Raises:
         LedgerError: the ledger cannot be opened.
     """
-    record = ledger or Ledger(settings.ledger)
+    record = ledger or Ledger(settings.ledger, kept_open=True)
     prepare(record)
     app = FastAPI(
         title="Landed", version=__version__, summary="What waits for people, the evidence, and their answers.",
@@ -124,13 +125,16 @@ def _broken(request: Request, error: Exception) -> Response:
     if request.url.path.startswith("/api/"):
         return api.error_answer(request, 503)
     # Plain: the page's own frame would ask the ledger who is signed in.
-    text = "The record cannot be used now, and nothing of what you just did was kept. If you ask for help, name"
-    return PlainTextResponse(f"{text} {request.state.request_id}.\n", 503)
+    text = say(
+        "The record cannot be used now, and nothing of what you just did was kept. If you ask for help, name {number}.",
+        number=request.state.request_id,
+    )
+    return plain(text, 503, request.headers)
 
 
 def _error_page(request: Request, status: int, findings: tuple[Any, ...] = ()) -> Response:
     values = {"status": status, "number": request.state.request_id, "findings": findings}
-    session = current_session(request)
+    session = current_session(request, request.app.state.site.ledger)
     if session is None:
         return stranger_page(request, "error.html.j2", status, **values)
     return Visitor(request.app.state.site, session, request).page("error.html.j2", status, **values)

@@ -8,6 +8,7 @@ from typing import Any
 from pipeline.charter import PATCHABLE, Charter
 from pipeline.charter.anatomy import field_at
 from pipeline.errors import Finding
+from pipeline.language import say
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,7 @@ def as_value(text: str, now: Any) -> Any:
     """
     if isinstance(now, bool):
         known = {"yes": True, "true": True, "no": False, "false": False}
-        return known.get(text.lower(), Finding("value", text, "write yes or no"))
+        return known.get(text.lower(), Finding(say("value"), text, say("write yes or no")))
     if isinstance(now, str):
         return text
     if _is_words(now) and not text.startswith("["):
@@ -69,8 +70,8 @@ def as_value(text: str, now: Any) -> Any:
         value = None
     if isinstance(now, int | float):
         numeric = isinstance(value, int | float) and not isinstance(value, bool)
-        return value if numeric else Finding("value", text, "write a number, with a point: 0.95")
-    return value if type(value) is type(now) else Finding("value", text, 'write it like {"product": ["p07"]}')
+        return value if numeric else Finding(say("value"), text, say("write a number, with a point: 0.95"))
+    return value if type(value) is type(now) else Finding(say("value"), text, say('write it like {"product": ["p07"]}'))
 
 
 def _is_words(value: Any) -> bool:

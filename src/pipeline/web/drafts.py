@@ -4,7 +4,7 @@ import hashlib
 from typing import Self
 
 from pydantic import BaseModel, ConfigDict, ValidationError
-from sqlalchemy import Column, MetaData, PrimaryKeyConstraint, Table, Text, delete, insert, select, update
+from sqlalchemy import Column, MetaData, PrimaryKeyConstraint, Table, Text, bindparam, delete, insert, select, update
 from sqlalchemy.schema import CreateTable
 
 from pipeline.ledger import Ledger, Reader, Transaction
@@ -17,6 +17,10 @@ _drafts = Table(
     Column("content", Text, nullable=False),
     Column("saved_at", Text, nullable=False),
     PrimaryKeyConstraint("account", "review"),
+)
+#: Asked whenever a review is shown, so put together once.
+_MINE = select(_drafts.c.content, _drafts.c.saved_at).where(
+    _drafts.c.account == bindparam("account"), _drafts.c.review == bindparam("review")
 )
 
 
@@ -76,8 +80,7 @@ def prepare(ledger: Ledger) -> None:
 
 def find_draft(reader: Reader, account: str, review: str) -> tuple[Draft, str] | None:
     """A person's draft of an answer and when it was saved, or None."""
-    mine = (_drafts.c.account == account, _drafts.c.review == review)
-    rows = reader.rows(select(_drafts.c.content, _drafts.c.saved_at).where(*mine))
+    rows = reader.rows(_MINE, {"account": account, "review": review})
     if not rows:
         return None
     try:

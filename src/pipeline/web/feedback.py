@@ -114,9 +114,11 @@ def _objections(visitor: Visitor, shown: ReviewShown, draft: Draft, typed: Draft
         if made.patch:
             apply_patch(shown.charter, made.patch)
     except ValidationError as error:
-        return {str(one["loc"][0]): one["msg"] for one in error.errors(include_url=False)}
+        unfit = say("It is longer than {limit} characters, or holds characters that cannot be shown.", limit=2000)
+        return {str(one["loc"][0]): unfit for one in error.errors(include_url=False)}
     except CharterError as error:
-        return {"path-0": "; ".join(f"{one.found}: {one.remedy}" for one in error.findings) or error.headline}
+        why = "; ".join(f"{one.found}: {one.remedy}" for one in error.findings) or error.headline
+        return {"path-0": say("The charter cannot hold this value. {why}", why=why)}
     return {}
 
 

@@ -21,6 +21,7 @@ from pipeline.ledger.store import to_event
 from pipeline.ledger.tables import events, iterations, reviews
 from pipeline.web.forms import Form, read_form
 from pipeline.web.site import Site
+from pipeline.web.threads import on_few_threads
 from pipeline.web.timeline import GROUPS, tell
 from pipeline.web.visitors import NotFoundError, Visitor, signed_in
 
@@ -52,6 +53,7 @@ class Filter:
 
 
 @router.get("/history")
+@on_few_threads
 def history(request: Request) -> Response:
     """The timeline, newest first."""
     visitor = signed_in(request)

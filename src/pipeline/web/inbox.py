@@ -12,7 +12,9 @@ from pipeline.accounts import User
 from pipeline.ledger import IterationRecord, current_iteration
 from pipeline.ledger.tables import iterations, reviews
 from pipeline.review import ReviewView, charter_of, show_review
+from pipeline.web.fragments import card_facts
 from pipeline.web.site import Site
+from pipeline.web.threads import on_few_threads
 from pipeline.web.visitors import signed_in
 from pipeline.web.waiting import Seat, Waiting, all_waiting, delegations_of, seats
 from pipeline.web.wording import state
@@ -20,6 +22,7 @@ from pipeline.web.wording import state
 router = APIRouter(include_in_schema=False)
 
 _LATELY = 8
+_DECIDED = select(reviews.c.id).where(reviews.c.decision.is_not(None)).order_by(reviews.c.decided_at.desc()).limit(50)
 
 
 @dataclass(frozen=True)
@@ -51,6 +54,7 @@ class UnderWay:
 
 
 @router.get("/")
+@on_few_threads
 def inbox(request: Request) -> Response:
     """The first page."""
     visitor = signed_in(request)
@@ -59,6 +63,7 @@ def inbox(request: Request) -> Response:
     cards = [card for card in _cards(site, user) if card.waiting.view.request.project in mine]
     return visitor.page(
         "inbox.html.j2",
+        facts={card.waiting.view.request.id: card_facts(site, card.waiting, visitor.language) for card in cards},
         mine=[card for card in cards if card.seats],
         others=[card for card in cards if not card.seats],
         under_way=[one for one in _under_way(site) if one.record.project in mine],
@@ -98,5 +103,5 @@ def _find_under_way(site: Site) -> Sequence[UnderWay]:
 
 def _lately(site: Site) -> tuple[ReviewView, ...]:
     """The reviews decided last, newest first."""
-    query = select(reviews.c.id).where(reviews.c.decision.is_not(None)).order_by(reviews.c.decided_at.desc()).limit(50)
-    return site.known("lately", lambda: tuple(show_review(site.ledger, row["id"]) for row in site.ledger.rows(query)))
+    ledger = site.ledger
+    return site.known("lately", lambda: tuple(show_review(ledger, row["id"]) for row in ledger.rows(_DECIDED)))

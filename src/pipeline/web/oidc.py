@@ -14,10 +14,12 @@ import warnings
 from functools import cache
 from typing import Any
 
+import httpx
 from fastapi import APIRouter, Request
+from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
-from pipeline.accounts import begin_session, user_from_claims
+from pipeline.accounts import NewSession, begin_session, user_from_claims
 from pipeline.errors import Refused
 from pipeline.settings import Settings
 from pipeline.web.security import local_address
@@ -35,9 +37,13 @@ _MINUTES = 10
 @router.get("/sign-in/provider")
 async def leave(request: Request) -> Response:
     """Send a person to the provider."""
-    site = _on(request)
-    request.scope["session"] = {"next": local_address(request.query_params.get("next", "/"))}
-    answer: Response = await _client(site.settings).authorize_redirect(request, _return_address(site, request))
+    site, target = _on(request), local_address(request.query_params.get("next", "/"))
+    request.scope["session"] = {"next": target}
+    try:
+        answer: Response = await _client(site.settings).authorize_redirect(request, _return_address(site, request))
+    except (httpx.HTTPError, KeyError, ValueError) as error:
+        LOG.warning("%s the provider cannot be asked: %s", request.state.request_id, error)
+        return _again(request, site, target, status=503)
     seconds = _MINUTES * 60
     give_cookie(site, answer, _cookie(site), _sealed(site, request.scope["session"]), seconds=seconds)
     return answer
@@ -50,25 +56,34 @@ async def come_back(request: Request) -> Response:
     session = request.scope["session"] = _opened(site, request.cookies.get(_cookie(site), ""))
     target = local_address(str(session.get("next", "/")))
     from authlib.common.errors import AuthlibBaseError
+    from joserfc.errors import JoseError
 
     try:
         given = await _client(site.settings).authorize_access_token(request)
-        user = user_from_claims(site.ledger, site.settings, given.get("userinfo") or {})
-        new = begin_session(site.ledger, user.id, address=address_of(request), method="oidc")
+        new = await run_in_threadpool(_begin, request, site, given.get("userinfo") or {})
     except Refused as error:
         return _again(request, site, target, error.findings)
-    except (AuthlibBaseError, ValueError, KeyError, TypeError) as error:
+    except httpx.HTTPError as error:
+        LOG.warning("%s the provider cannot be asked: %s", request.state.request_id, error)
+        return _again(request, site, target, status=503)
+    except (AuthlibBaseError, JoseError, ValueError, KeyError, TypeError) as error:
         LOG.warning("%s sign-in by the provider failed: %s", request.state.request_id, error)
-        return _again(request, site, target, ())
+        return _again(request, site, target)
     answer: Response = enter(site, new, target)
     take_cookie(site, answer, _cookie(site))
     return answer
 
 
-def _again(request: Request, site: Site, target: str, findings: tuple[Any, ...]) -> Response:
+def _begin(request: Request, site: Site, claims: dict[str, Any]) -> NewSession:
+    user = user_from_claims(site.ledger, site.settings, claims)
+    return begin_session(site.ledger, user.id, address=address_of(request), method="oidc")
+
+
+def _again(request: Request, site: Site, target: str, findings: tuple[Any, ...] = (), *, status: int = 401) -> Response:
     answer = stranger_page(
-        request, "sign-in.html.j2", 401,
+        request, "sign-in.html.j2", status,
         target=target, name="", findings=findings, nobody=False, provider=True, provider_failed=True,
+        provider_away=status == 503,
     )  # fmt: skip
     take_cookie(site, answer, _cookie(site))
     return answer

@@ -14,6 +14,7 @@ from pipeline.ledger import Event, IterationRecord, all_iterations, project_end
 from pipeline.review import Filed, ReviewRequest, charter_of, items_of, reviews_of
 from pipeline.rollout import Release, current
 from pipeline.web.site import Site
+from pipeline.web.threads import on_few_threads
 from pipeline.web.visitors import signed_in, today
 from pipeline.web.wording import state, status
 
@@ -68,6 +69,7 @@ class ProjectShown:
 
 
 @router.get("/projects")
+@on_few_threads
 def projects(request: Request) -> Response:
     """All projects this person may view."""
     visitor = signed_in(request)
@@ -76,6 +78,7 @@ def projects(request: Request) -> Response:
 
 
 @router.get("/projects/{project}")
+@on_few_threads
 def project_page(request: Request, project: str) -> Response:
     """One project."""
     visitor = signed_in(request)

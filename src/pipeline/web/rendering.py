@@ -24,6 +24,7 @@ def environment(language: str) -> Environment:
         loader=PackageLoader("pipeline.web", "templates"),
         autoescape=True,
         undefined=StrictUndefined,
+        auto_reload=False,
         trim_blocks=True,
         lstrip_blocks=True,
     )
@@ -73,4 +74,5 @@ def _lines(text: str) -> Markup:
 
 def _keep_together(value: Any) -> Any:
     """A no-break space before per cent: a line must not part a figure from its sign."""
-    return value.replace(" %", "\u00a0%") if isinstance(value, str) else value
+    # Markup was made of values that went through here.
+    return value.replace(" %", "\u00a0%") if type(value) is str and " %" in value else value

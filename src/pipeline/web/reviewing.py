@@ -6,8 +6,8 @@ from datetime import date, datetime
 
 from pipeline.charter import Charter, DecisionName, Role
 from pipeline.errors import DataError, Refused
-from pipeline.language import translator
-from pipeline.ledger import IterationRecord
+from pipeline.language import Language, translator
+from pipeline.ledger import IterationRecord, Reader
 from pipeline.review import ReviewRequest, charter_of, iteration_of, reviews_of, show_review
 from pipeline.review.consequences import consequence
 from pipeline.review.listing import ReviewView
@@ -91,11 +91,6 @@ class ReviewShown:
         """Whether this person can answer now: in time, in a role of theirs, with the evidence at hand."""
         return bool(self.seats) and self.pack is not None and self.record.state == "awaiting_review"
 
-    def name_of(self, identity: str) -> str:
-        """A person's name in the charter, or the identity itself."""
-        person = self.charter.person(identity)
-        return person.name if person else identity
-
 
 def find_shown(visitor: Visitor, review_id: str) -> ReviewShown:
     """A review for the person who asks.
@@ -104,29 +99,44 @@ def find_shown(visitor: Visitor, review_id: str) -> ReviewShown:
         NotFoundError: there is none, or it is not theirs to see.
     """
     site = visitor.site
-    view = _view(site, review_id)
-    visitor.require("view", view.request.project)
-    record = iteration_of(site.ledger, view.request)
-    charter = charter_of(record)
-    revisions = reviews_of(site.ledger, record)
-    lapsed = view.request.state == "stale"
+    found = _found(site, review_id)
+    visitor.require("view", found.view.request.project)
+    request = found.view.request
+    language = visitor.language
+    options = site.known(("options", review_id, language), lambda: _options(found, language))
     return ReviewShown(
-        view=view,
-        record=record,
-        charter=charter,
-        pack=_pack(site, view.request),
-        options=_options(visitor, view, record, charter),
-        seats=seats(view, visitor.user.id, delegations_of(site, visitor.user)),
-        overdue=view.request.state == "open" and datetime.fromisoformat(view.request.due_at) < site.ledger.now(),
-        successor=revisions[-1] if lapsed and revisions[-1].id != review_id else None,
+        view=found.view,
+        record=found.record,
+        charter=found.charter,
+        pack=_pack(site, request),
+        options=options,
+        seats=seats(found.view, visitor.user.id, delegations_of(site, visitor.user)),
+        overdue=request.state == "open" and datetime.fromisoformat(request.due_at) < site.ledger.now(),
+        successor=found.newest if request.state == "stale" and found.newest.id != review_id else None,
     )
 
 
-def _view(site: Site, review_id: str) -> ReviewView:
+@dataclass(frozen=True)
+class _Found:
+    """What the ledger holds of a review, whoever asks; ``newest`` is the last request of its iteration."""
+
+    view: ReviewView
+    record: IterationRecord
+    charter: Charter
+    newest: ReviewRequest
+
+
+def _found(site: Site, review_id: str) -> _Found:
     try:
-        return site.known(("review", review_id), lambda: show_review(site.ledger, review_id))
+        return site.known(("review", review_id), lambda: _look_up(site.ledger, review_id))
     except Refused as exc:
         raise NotFoundError from exc
+
+
+def _look_up(reader: Reader, review_id: str) -> _Found:
+    view = show_review(reader, review_id)
+    record = iteration_of(reader, view.request)
+    return _Found(view, record, charter_of(record), reviews_of(reader, record)[-1])
 
 
 def _pack(site: Site, request: ReviewRequest) -> Pack | None:
@@ -136,11 +146,12 @@ def _pack(site: Site, request: ReviewRequest) -> Pack | None:
         return None
 
 
-def _options(visitor: Visitor, view: ReviewView, record: IterationRecord, charter: Charter) -> tuple[Option, ...]:
+def _options(found: _Found, language: Language) -> tuple[Option, ...]:
+    view, record, charter = found.view, found.record, found.charter
     result = record.result or {}
     word = str(result.get("unit_word", "units"))
     start = result.get("next_period")
-    speaks = translator(visitor.language)
+    speaks = translator(language)
     starts = speaks.date(date.fromisoformat(start)) if start else None
     top = charter.stage_after(record.stage) is None
     return tuple(

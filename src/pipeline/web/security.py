@@ -9,9 +9,12 @@ import secrets
 from collections.abc import Iterable
 from urllib.parse import urlsplit
 
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers
 from starlette.responses import PlainTextResponse
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import Message as Sent
+
+from pipeline.language import Message, choose, say, translator
 
 LOG = logging.getLogger("pipeline.web")
 
@@ -35,7 +38,7 @@ _ALWAYS = {
     "cache-control": "no-store",
 }
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
-_BROKEN = "Something went wrong, and nothing of what you just did was kept. If you ask for help, name"
+_TOO_LARGE = say("The request is larger than 1 MB.")
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
@@ -56,7 +59,8 @@ class Guard:
     def __init__(self, app: ASGIApp, *, hosts: Iterable[str], secure: bool) -> None:
         self._app = app
         self._hosts = frozenset(host.lower() for host in hosts)
-        self._headers = {**_ALWAYS, **({"strict-transport-security": "max-age=31536000"} if secure else {})}
+        headers = {**_ALWAYS, **({"strict-transport-security": "max-age=31536000"} if secure else {})}
+        self._headers = {name.encode(): value.encode() for name, value in headers.items()}
         self._secure = secure
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -74,24 +78,28 @@ class Guard:
         if refusal is not None:
             status, text = refusal
             LOG.warning("%s refused: %s", number, text)
-            await PlainTextResponse(f"{text}\n", status)(scope, receive, sender)
+            await plain(text, status, headers)(scope, receive, sender)
             return
         try:
             await self._app(scope, _limited(receive), sender)
         except _TooLargeError:
-            await PlainTextResponse("The request is larger than 1 MB.\n", 413)(scope, receive, sender)
+            await plain(_TOO_LARGE, 413, headers)(scope, receive, sender)
         except Exception:  # the last stop: whatever it is, the reader is told a number and the log the rest
             LOG.exception("%s %s %s", number, scope["method"], scope["path"])
-            await PlainTextResponse(f"{_BROKEN} {number}.\n", 500)(scope, receive, sender)
+            text = say(
+                "Something went wrong, and nothing of what you just did was kept. If you ask for help, name {number}.",
+                number=number,
+            )
+            await plain(text, 500, headers)(scope, receive, sender)
 
-    def _refusal(self, scope: Scope, headers: Headers) -> tuple[int, str] | None:
+    def _refusal(self, scope: Scope, headers: Headers) -> tuple[int, Message] | None:
         if _name(headers.get("host", "")) not in self._hosts:
-            return 400, "This site is not called by that name."
+            return 400, say("This site is not called by that name.")
         length = headers.get("content-length", "0")
         if not length.isdecimal() or int(length) > MAX_BODY:
-            return 413, "The request is larger than 1 MB."
+            return 413, _TOO_LARGE
         if scope["method"] not in _SAFE and not scope["path"].startswith("/api/") and self._foreign(headers):
-            return 403, "This form was sent from another site."
+            return 403, say("This form was sent from another site.")
         return None
 
     def _foreign(self, headers: Headers) -> bool:
@@ -106,22 +114,27 @@ class Guard:
         return not scheme_fits or parts.netloc.lower() != headers.get("host", "").lower()
 
     def _dressed(self, send: Send, number: str) -> Send:
-        async def sender(message: Message) -> None:
+        async def sender(message: Sent) -> None:
             if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                for name, value in self._headers.items():
-                    headers.setdefault(name, value)
-                headers["x-request-id"] = number
+                given = {name.lower() for name, _ in message["headers"]}
+                added = [(name, value) for name, value in self._headers.items() if name not in given]
+                message["headers"] = [*message["headers"], *added, (b"x-request-id", number.encode())]
             await send(message)
 
         return sender
+
+
+def plain(text: Message, status: int, headers: Headers) -> PlainTextResponse:
+    """A sentence alone, in the browser's language: for answers that can rely on nothing else."""
+    spoken = translator(choose(headers.get("accept-language"))).text(text)
+    return PlainTextResponse(f"{spoken}\n", status)
 
 
 def _limited(receive: Receive) -> Receive:
     """Count what comes in, for a sender that did not say how much it would be."""
     size = 0
 
-    async def counted() -> Message:
+    async def counted() -> Sent:
         nonlocal size
         message = await receive()
         size += len(message.get("body", b""))

@@ -33,7 +33,7 @@ Posted = Annotated[Form, Depends(read_form)]
 def ask(request: Request) -> Response:
     """Ask who it is; whom a trusted proxy names comes in at once."""
     site, target = site_of(request), local_address(request.query_params.get("next", "/"))
-    if current_session(request) is not None:
+    if current_session(request, site.ledger) is not None:
         return RedirectResponse(target, 303)
     named = proxy_user(request)
     if named is not None:

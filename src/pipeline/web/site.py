@@ -9,7 +9,8 @@ from urllib.parse import urlsplit
 
 from starlette.requests import Request
 
-from pipeline.ledger import Ledger
+from pipeline.ledger import Ledger, Reader
+from pipeline.ledger.store import last_event
 from pipeline.settings import Settings
 
 Value = TypeVar("Value")
@@ -33,7 +34,7 @@ class Site:
     ledger: Ledger
     key: bytes
     seen: int | None = None
-    _kept: OrderedDict[Hashable, tuple[int, Any]] = field(default_factory=OrderedDict)
+    _kept: OrderedDict[Hashable, "_Kept"] = field(default_factory=OrderedDict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     @property
@@ -41,9 +42,9 @@ class Site:
         """Whether people reach the site through TLS, so that cookies may demand it."""
         return urlsplit(self.settings.site_url).scheme == "https"
 
-    def as_of_now(self) -> "Site":
-        """The same site for a request that only reads: it looks once which event was the last."""
-        return replace(self, seen=self.ledger.head().seq)
+    def as_of(self, reader: Reader) -> "Site":
+        """The same site for a request that only reads: which event was the last is looked up here, once."""
+        return replace(self, seen=last_event(reader).seq)
 
     def known(self, key: Hashable, make: Callable[[], Value]) -> Value:
         """A value that follows from the ledger, worked out anew only when an event was added since.
@@ -59,16 +60,35 @@ class Site:
     def _recall(self, key: Hashable, version: int, make: Callable[[], Value]) -> Value:
         with self._lock:
             found = self._kept.get(key)
-            if found is not None and found[0] == version:
-                self._kept.move_to_end(key)
-                return cast("Value", found[1])
-        value = make()
-        with self._lock:
-            self._kept[key] = (version, value)
+            if found is None or found.version != version:
+                found = self._kept[key] = _Kept(version)
             self._kept.move_to_end(key)
             while len(self._kept) > _KEPT:
                 self._kept.popitem(last=False)
-        return value
+        try:
+            return cast("Value", found.value(make))
+        except BaseException:
+            with self._lock:
+                if self._kept.get(key) is found:
+                    del self._kept[key]
+            raise
+
+
+class _Kept:
+    """A value on its way or there: whoever asks first works it out, the others wait for that."""
+
+    def __init__(self, version: int) -> None:
+        self.version = version
+        self._made: tuple[Any] | None = None
+        self._making = threading.Lock()
+
+    def value(self, make: Callable[[], Any]) -> Any:
+        """The value; made by the caller if nobody was quicker."""
+        if self._made is None:
+            with self._making:
+                if self._made is None:
+                    self._made = (make(),)
+        return self._made[0]
 
 
 def site_of(request: Request) -> Site:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from urllib.parse import quote
 
-from pipeline.language import Message, say
+from pipeline.language import Message, recalled, say
 from pipeline.ledger import Event
 from pipeline.settings import Settings
 from pipeline.web.wording import decision, role
@@ -52,7 +52,9 @@ def tell(event: Event, settings: Settings, runs: Mapping[str, str]) -> Told:
     """
     sign, words = _KNOWN.get(event.kind, ("·", _unknown))
     finding = event.body.get("finding")
-    note = str(event.body.get("comment", "")) or (str(finding.get("found", "")) if isinstance(finding, Mapping) else "")
+    told = event.body.get("legend", {})
+    refused = recalled(str(finding.get("found", "")), told) if isinstance(finding, Mapping) else ""
+    note = str(event.body.get("comment", "")) or refused
     if event.kind in {"iteration.failed", "iteration.broken_off"}:
         note = str(event.body.get("reason", ""))
     return Told(event, words(event), sign, note, tuple(_links(event, settings, runs)))

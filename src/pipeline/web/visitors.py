@@ -22,10 +22,13 @@ from pipeline.accounts import (
     user_from_proxy,
 )
 from pipeline.language import Language, choose
+from pipeline.ledger import Reader
 from pipeline.web.forms import Form
 from pipeline.web.rendering import environment
 from pipeline.web.site import Site, site_of
 
+#: The session cookie's name where no TLS is; the other has the prefix that binds it to this host and to TLS.
+PLAIN_COOKIE, TLS_COOKIE = "landed", "__Host-landed"
 _NOTED_EVERY = timedelta(minutes=1)
 
 
@@ -67,7 +70,7 @@ class Visitor:
             "user": self.user,
             "token": self.session.csrf,
             "waiting": len(waiting_for(self.site, self.user)),
-            "here": self.request.url.path,
+            "here": self.request.scope["path"],
             "here_query": self.request.query_params,
         }
         text = environment(self.language).get_template(template).render(**known, **values)
@@ -103,19 +106,22 @@ def signed_in(request: Request, form: Form | None = None) -> Visitor:
         ForgedFormError: the form came without the session's token.
     """
     site = site_of(request)
-    session = current_session(request)
-    if session is None:
-        raise SignInFirstError
-    if form is not None and not form.bears(session.csrf):
-        raise ForgedFormError
-    return Visitor(site if form is not None else site.as_of_now(), session, request)
+    with site.ledger.reading() as reader:
+        session = current_session(request, reader)
+        if session is None:
+            raise SignInFirstError
+        if form is not None:
+            if not form.bears(session.csrf):
+                raise ForgedFormError
+            return Visitor(site, session, request)
+        return Visitor(site.as_of(reader), session, request)
 
 
-def current_session(request: Request) -> Session | None:
+def current_session(request: Request, reader: Reader) -> Session | None:
     """The session of a request's cookie, or None; being seen keeps it alive."""
     site = site_of(request)
     token = request.cookies.get(cookie_name(site), "")
-    session = session_of(site.ledger, token) if token else None
+    session = session_of(reader, token) if token else None
     if session is None:
         return None
     if session.method == "proxy" and proxy_user(request) != session.user.id:
@@ -145,8 +151,8 @@ def _peer(request: Request) -> str:
 
 
 def cookie_name(site: Site) -> str:
-    """The session cookie's name; behind TLS the prefix that binds it to this host and to TLS."""
-    return "__Host-landed" if site.secure else "landed"
+    """The session cookie's name."""
+    return TLS_COOKIE if site.secure else PLAIN_COOKIE
 
 
 def give_cookie(site: Site, response: Response, name: str, value: str, *, seconds: int | None = None) -> None:
