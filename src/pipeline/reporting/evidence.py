@@ -310,6 +310,35 @@ class FieldShown:
     proposal: str = ""
 
 
+@dataclass(frozen=True)
+class ControlShown:
+    """One control and how it stands.
+
+    Attributes:
+        id, text, sources: what is asked, and where that comes from.
+        kind: ``automated``, ``attested`` or ``document``.
+        when: the moment it must hold.
+        severity: ``block`` or ``warn``.
+        role: who attests to it and may waive it.
+        state: ``holds``, ``fails``, ``overdue``, ``waived`` or ``not_due``.
+        reason: names and figures.
+        by: who attested to it or waived it.
+        until: the last day of that, ISO 8601; empty for ever.
+    """
+
+    id: str
+    text: str
+    sources: tuple[str, ...]
+    kind: str
+    when: str
+    severity: str
+    role: str
+    state: Literal["holds", "fails", "overdue", "waived", "not_due"]
+    reason: str
+    by: str = ""
+    until: str = ""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Evidence:
     """All an evidence pack shows.
@@ -332,6 +361,7 @@ class Evidence:
         drift: None when there was nothing to compare with.
         field: the effect against controls; None where nobody followed a model.
         verdicts: all of them.
+        controls: every control of the charter, and how it stands.
         decisions: which decisions are open, and what each will do.
         limits: sentences on what this evidence cannot tell.
         links: where to look further.
@@ -361,6 +391,7 @@ class Evidence:
     drift: DriftSummary | None = None
     field: FieldShown | None = None
     verdicts: tuple[Verdict, ...] = ()
+    controls: tuple[ControlShown, ...] = ()
     decisions: tuple[DecisionOption, ...] = ()
     limits: tuple[str, ...] = ()
     links: tuple[Link, ...] = ()

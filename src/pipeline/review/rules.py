@@ -8,6 +8,7 @@ from pipeline.accounts import Delegation
 from pipeline.charter import DECISIONS, Charter, DecisionName, Role
 from pipeline.charter.patching import apply_patch
 from pipeline.errors import CharterError, Finding
+from pipeline.review.attesting import OpenControl
 from pipeline.review.items import FeedbackItem
 from pipeline.review.quorum import SignOff
 from pipeline.review.requests import ReviewRequest
@@ -32,6 +33,7 @@ class Attempt:
         delegation: what lets the person answer for the other one now, or None.
         earlier: the answers there are.
         known_items: ids of the project's feedback items so far.
+        open_controls: controls that bar *advance* now, as far as people had to attest to them.
     """
 
     request: ReviewRequest
@@ -48,6 +50,7 @@ class Attempt:
     feedback: tuple[FeedbackItem, ...]
     earlier: tuple[SignOff, ...]
     known_items: frozenset[str]
+    open_controls: tuple[OpenControl, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -154,6 +157,11 @@ def _decision(attempt: Attempt, decision: DecisionName) -> Finding | None:
         failed = "; ".join(f"{verdict.gate}: {verdict.reason}" for verdict in request.blocking)
         remedy = f"choose one of: {offered}; the next iteration can pass what this one failed"
         return Finding("decision", f"advance is barred while a blocking verdict fails ({failed})", remedy)
+    if decision == "advance" and attempt.open_controls:
+        found = "; ".join(f"{one.id}: {one.found}" for one in attempt.open_controls)
+        first = attempt.open_controls[0]
+        remedy = f"have {first.role} attest to {first.id}: `landed controls attest CHARTER {first.id}`"
+        return Finding("decision", f"advance is barred while a control is open ({found})", remedy)
     return None
 
 
