@@ -7,6 +7,7 @@ from typing import Any
 
 from flows.handed import Candidates, Field, Judgement, Played
 from flows.options import decision_options
+from flows.overridden import overridden
 from flows.shown import field_shown
 from flows.workbench import LENGTH, Workbench
 from pipeline.charter.difference import difference
@@ -76,6 +77,7 @@ def assemble(
         field=field_shown(bench, field, judgement.proposal),
         verdicts=judgement.verdicts,
         controls=tuple(_control(one) for one in judgement.controls),
+        overrides=overridden(bench, dataset),
         decisions=decision_options(charter, record, judgement.verdicts, bench.problem.unit_word, judgement.offer),
         limits=_limits(judgement, field),
         links=(

@@ -33,7 +33,7 @@ def test_every_decision_of_the_model_ends_within_its_limits(table, limits):
         outside=np.array(["level" if one else "" for one in outside], dtype=object),
     )
     held = limited(given, limits)
-    for place, value in enumerate(held.values):
+    for place, value in enumerate(held.amounts):
         today = incumbent[place]
         if not ours[place]:
             assert value == orders[place]
@@ -60,4 +60,4 @@ def test_without_limits_nothing_changes(table):
     )
     held = limited(given, DecisionLimits())
     assert held.changed == 0
-    assert held.values.tolist() == orders
+    assert held.amounts.tolist() == orders

@@ -57,6 +57,6 @@ class Account:
         return [str(name) for name in self.decisions.columns if name != self.column]
 
     @property
-    def values(self) -> NDArray[np.float64]:
+    def amounts(self) -> NDArray[np.float64]:
         """(N,) the decisions as numbers."""
         return np.asarray(self.decisions[self.column].to_numpy(dtype=np.float64))

@@ -14,11 +14,11 @@ class Limited:
     """Decisions within their limits.
 
     Attributes:
-        values: (N,) the decisions, whole units as before.
+        amounts: (N,) the decisions, whole units as before.
         why: (N,) ``outside``, ``change`` or ``cap`` where a limit changed the decision; else empty.
     """
 
-    values: NDArray[np.float64]
+    amounts: NDArray[np.float64]
     why: Names
 
     @property
@@ -33,7 +33,7 @@ def limited(account: Account, limits: DecisionLimits) -> Limited:
     A decision outside the training range is today's, where the charter says so. A change against today's rule is cut
     to ``max_change`` times its decision, or ``free_units`` if that is more. The cap comes last and holds always.
     """
-    before, incumbent, ours = account.values, account.incumbent, account.by_model
+    before, incumbent, ours = account.amounts, account.incumbent, account.by_model
     values, why = before.copy(), np.full(len(before), "", dtype=object)
     if limits.outside_training == "refuse":
         refused = ours & (account.outside != "")

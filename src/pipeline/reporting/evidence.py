@@ -339,6 +339,38 @@ class ControlShown:
     until: str = ""
 
 
+@dataclass(frozen=True)
+class OverridesShown:
+    """Decisions that were served, and those that people changed.
+
+    Attributes:
+        batches: periods that were decided for.
+        decisions: of all of them.
+        limited: changed by the charter's limits.
+        changed: changed by people.
+        people: how many people changed some.
+        told: changed decisions whose outcome is known.
+        better: of these, how many did better than the model's would have.
+        saved: what they saved in all against the model's, in the currency of the charter's budget; negative: cost.
+        reasons: the most frequent reasons, each with its number.
+    """
+
+    batches: int
+    decisions: int
+    limited: int
+    changed: int
+    people: int
+    told: int
+    better: int
+    saved: float
+    reasons: tuple[tuple[str, int], ...] = ()
+
+    @property
+    def rate(self) -> float:
+        """Share of the decisions that people changed."""
+        return self.changed / self.decisions if self.decisions else 0.0
+
+
 @dataclass(frozen=True, kw_only=True)
 class Evidence:
     """All an evidence pack shows.
@@ -362,6 +394,7 @@ class Evidence:
         field: the effect against controls; None where nobody followed a model.
         verdicts: all of them.
         controls: every control of the charter, and how it stands.
+        overrides: decisions served and changed by people; None where none was served yet.
         decisions: which decisions are open, and what each will do.
         limits: sentences on what this evidence cannot tell.
         links: where to look further.
@@ -392,6 +425,7 @@ class Evidence:
     field: FieldShown | None = None
     verdicts: tuple[Verdict, ...] = ()
     controls: tuple[ControlShown, ...] = ()
+    overrides: OverridesShown | None = None
     decisions: tuple[DecisionOption, ...] = ()
     limits: tuple[str, ...] = ()
     links: tuple[Link, ...] = ()
