@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from pipeline.charter import Charter
+from pipeline.compliance.controls import ControlState
 from pipeline.evaluation.outcomes import Effect, Evaluation, Outcomes
 from pipeline.evaluation.selection import Choice
 from pipeline.evaluation.study import Studied
@@ -113,6 +114,7 @@ class Judgement:
         offer: which decisions are on offer, and who signs them.
         usage: what the iteration took, for the stages to come.
         proposal: the standing proposal to roll back, if there is one.
+        controls: how each control of the charter stands.
     """
 
     evaluation: Evaluation
@@ -123,3 +125,4 @@ class Judgement:
     offer: Offer
     usage: Usage
     proposal: Proposal | None
+    controls: tuple[ControlState, ...]

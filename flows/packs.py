@@ -7,10 +7,12 @@ from typing import Any
 
 from flows.handed import Candidates, Field, Judgement, Played
 from flows.options import decision_options
+from flows.overridden import overridden
 from flows.shown import field_shown
 from flows.workbench import LENGTH, Workbench
 from pipeline.charter.difference import difference
 from pipeline.charter.reading import charter_from_canonical
+from pipeline.compliance.controls import ControlState
 from pipeline.datasets.dataset import Assessment, Dataset
 from pipeline.evaluation.outcomes import Effect, Evaluation, Interval, KpiResult
 from pipeline.language import from_plain, say, term
@@ -21,6 +23,7 @@ from pipeline.reporting.evidence import (
     ArmShown,
     CandidateShown,
     ChangeShown,
+    ControlShown,
     CostsShown,
     DriftColumn,
     DriftSummary,
@@ -33,6 +36,7 @@ from pipeline.reporting.evidence import (
 from pipeline.reporting.gather import arms_shown, candidates_shown, changes_shown, data_shown, weekly_points
 from pipeline.reporting.manifest import plain
 from pipeline.reporting.pack import WrittenReport
+from pipeline.review.attesting import kept_controls
 from pipeline.review.items import Filed, items_of
 
 FEW_UNITS = 20
@@ -74,6 +78,8 @@ def assemble(
         drift=_drift(judgement),
         field=field_shown(bench, field, judgement.proposal),
         verdicts=judgement.verdicts,
+        controls=tuple(_control(one) for one in judgement.controls),
+        overrides=overridden(bench, dataset),
         decisions=decision_options(charter, record, judgement.verdicts, bench.problem.unit_word, judgement.offer),
         limits=_limits(judgement, field),
         links=(
@@ -125,7 +131,25 @@ def result_of(
         "baselines": dict(field.baselines),
         "promise": _promise(field),
         "next_arms": asdict(field.next_arms) if field.next_arms else None,
+        "controls": kept_controls(judgement.controls),
     }
+
+
+def _control(one: ControlState) -> ControlShown:
+    asked = one.control
+    return ControlShown(
+        id=asked.id,
+        text=term(asked.text),
+        sources=asked.source,
+        kind=asked.kind,
+        when=asked.when,
+        severity=asked.severity,
+        role=asked.role,
+        state=one.state,
+        reason=one.reason,
+        by=one.by,
+        until=one.until.isoformat() if one.until else "",
+    )
 
 
 def _promise(field: Field) -> dict[str, Any] | None:

@@ -4,10 +4,10 @@ from collections.abc import Callable
 from datetime import date
 from typing import TYPE_CHECKING, Any, TypeVar
 
-import pandas as pd
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
+from flows.controlled import SOFTWARE, controlled
 from flows.field import measured_in_field, settle_arms, under_todays_rule
 from flows.handed import Candidates, Field, Judgement, Played
 from flows.packs import assemble, earlier_points, result_of
@@ -15,8 +15,6 @@ from flows.readiness import proposed, readiness, usage_of
 from flows.tracks import track_candidates, track_evidence
 from flows.training import measured_candidate, trained_candidates
 from flows.workbench import Workbench
-from pipeline.compliance.controls import ControlInputs, judge_controls
-from pipeline.compliance.personal import sampled
 from pipeline.datasets import catalog
 from pipeline.datasets.assessment import assess
 from pipeline.datasets.contracts import apply_contracts
@@ -191,19 +189,21 @@ def judge_outcomes(
                 today=date.today(),
                 previous=tuple(point.value for point in earlier_points(bench) if point.stage == bench.stage.name),
             ),
-            *judge_controls(_control_inputs(bench, dataset, assessment, candidates, arms)),
             *field.verdicts,
         )
     _keep_effects(bench, effects)
     with bench.step("drift report"):
         shown = _drift(bench, dataset, evaluation)
     usage = usage_of(bench, dataset, candidates, played)
-    verdicts = (*verdicts, *readiness(bench, dataset, usage))
+    ready = readiness(bench, dataset, usage)
+    with bench.step("check controls"):
+        controls = controlled(bench, dataset, assessment, candidates, arms, evaluation, ready)
+    verdicts = (*verdicts, *ready, *(one.verdict for one in controls))
     up = charter.stage_after(bench.stage.name)
     verdicts = entering(verdicts, up) if up is not None else verdicts
     allowed = allowed_decisions(charter, bench.record)
     offer = offered(charter, bench.stage.name, allowed, verdicts, bench.record.number)
-    return Judgement(evaluation, arms, effects, verdicts, shown, offer, usage, proposed(bench, verdicts))
+    return Judgement(evaluation, arms, effects, verdicts, shown, offer, usage, proposed(bench, verdicts), controls)
 
 
 def _drift(bench: Workbench, dataset: Dataset, evaluation: Evaluation) -> "DriftReport | None":
@@ -214,21 +214,6 @@ def _drift(bench: Workbench, dataset: Dataset, evaluation: Evaluation) -> "Drift
 
     current, reference = frames
     return drift.report(current, reference, evaluation, bench.charter, bench.report_folder)
-
-
-def _control_inputs(
-    bench: Workbench, dataset: Dataset, assessment: Assessment, candidates: Candidates, arms: pd.DataFrame
-) -> ControlInputs:
-    charter = bench.charter
-    goal = arms[arms["kpi"] == charter.kpi.name].set_index("arm")["value"]
-    return ControlInputs(
-        charter=charter,
-        model=float(goal[candidates.challenger]),
-        baselines={str(arm): float(value) for arm, value in goal.items() if str(arm).startswith("baseline:")},
-        assessment=assessment.verdicts,
-        model_directory=candidates.chosen.directory,
-        samples=sampled(dataset.tables, charter.seed),
-    )
 
 
 def _keep_effects(bench: Workbench, effects: tuple[Effect, ...]) -> None:
@@ -254,7 +239,9 @@ def write_evidence(
     """Write the evidence pack, note its hash in the ledger and in MLflow."""
     with bench.step("write report"):
         evidence = assemble(bench, dataset, assessment, candidates, played, field, judgement)
-        report = write(evidence, bench.report_folder, judgement.drift.files if judgement.drift else ())
+        software = bench.report_folder / SOFTWARE
+        attached = [*(judgement.drift.files if judgement.drift else ()), *([software] if software.is_file() else [])]
+        report = write(evidence, bench.report_folder, attached)
     with bench.transaction() as tx:
         result = result_of(bench, dataset, candidates, played, field, judgement, report)
         record_report(tx, bench.record, report.digest, result)

@@ -88,6 +88,12 @@ class Settings(BaseSettings):
     inbox: Path | None = Field(
         default=None, description="folder of deliveries, one folder a project; inbox in the data folder if not given"
     )
+    controls: Path | None = Field(
+        default=None, description="folder of further control files (YAML) beside those that ship with Landed"
+    )
+    advisories: Path | None = Field(
+        default=None, description="file of known advisories as `pip-audit --format json` writes it; none if not given"
+    )
     ledger_url: SecretStr = Field(
         default=SecretStr(""), description="URL of the ledger's database; SQLite in the data folder if empty"
     )

@@ -181,10 +181,10 @@ CASES = [
     Case("stage twice", "- name: regional", "- name: pilot@@", "stages[pilot].name", "a second time", "each name once"),
     Case(
         "control twice",
-        "controls: [",
-        "controls: [leakage, @@",
-        "controls[#3]",
-        "'leakage' a second time",
+        "  sets: [",
+        "  sets: [baseline, @@",
+        "compliance.sets[#2]",
+        "'baseline' a second time",
         "remove the repetition",
     ),
     Case(

@@ -47,7 +47,26 @@ MOVES: list[tuple[tuple[Step, ...], Any, str, str, str]] = [
     (("stages", 0, "units"), ["S001"], "stages[pilot].units", "widened", "widened"),
     (("stages", 0, "stay"), [], "stages[pilot].stay", "loosened", "tightened"),
     (("sign", "advance"), ["sponsor", "operations"], "sign.advance", "loosened", "tightened"),
-    (("controls",), ["leakage"], "controls", "loosened", "tightened"),
+    (("compliance", "sets"), [], "compliance.sets", "loosened", "tightened"),
+    (("compliance", "limits", "max_change"), 2.0, "compliance.limits.max_change", "tightened", "loosened"),
+    (
+        ("compliance", "limits", "outside_training"),
+        "refuse",
+        "compliance.limits.outside_training",
+        "tightened",
+        "loosened",
+    ),
+    (
+        ("compliance", "fairness", "versus_baseline"),
+        1.1,
+        "compliance.fairness.versus_baseline",
+        "tightened",
+        "loosened",
+    ),
+    (("compliance", "risk_class"), "high", "compliance.risk_class", "tightened", "loosened"),
+    (("compliance", "retention_days"), 30, "compliance.retention_days", "loosened", "tightened"),
+    (("compliance", "legal_hold"), True, "compliance.legal_hold", "tightened", "loosened"),
+    (("compliance", "metric_tolerance"), 0.01, "compliance.metric_tolerance", "loosened", "tightened"),
     (("data", "max_quarantine_share"), 0.05, "data.max_quarantine_share", "loosened", "tightened"),
     (("data", "min_coverage"), 0.9, "data.min_coverage", "loosened", "tightened"),
     (("data", "minimum_history"), 52, "data.minimum_history", "loosened", "tightened"),
@@ -153,7 +172,8 @@ def test_a_signing_role_swapped_for_another_is_loosened(charter: Charter) -> Non
 
 def test_another_order_is_a_neutral_change_because_the_digest_sees_it(charter: Charter) -> None:
     people = charter.canonical()["people"]
-    turned = _changed(charter, (("people",), people[::-1]), (("controls",), charter.canonical()["controls"][::-1]))
+    charter = _changed(charter, (("controls",), ["leakage", "four_eyes"]))
+    turned = _changed(charter, (("people",), people[::-1]), (("controls",), ["four_eyes", "leakage"]))
     assert [(c.path, c.kind) for c in difference(charter, turned)] == [("people", "neutral"), ("controls", "neutral")]
 
 

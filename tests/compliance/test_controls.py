@@ -1,19 +1,28 @@
 import math
 from dataclasses import replace
+from datetime import UTC, datetime
 
 from pipeline.charter import Charter, Person
-from pipeline.compliance.controls import ControlInputs, check, judge_controls, known_controls
+from pipeline.compliance.controls import CHECKS, check, judge_controls, known_controls
+from pipeline.compliance.inputs import ControlInputs
+from pipeline.compliance.vouching import Vouched
 from pipeline.verdicts import Verdict
 
 
 def judged(inputs: ControlInputs, slug: str) -> Verdict:
-    return next(verdict for verdict in judge_controls(inputs) if verdict.gate == f"control.{slug}")
+    return next(verdict for verdict in verdicts(inputs) if verdict.gate == f"control.{slug}")
+
+
+def verdicts(inputs: ControlInputs) -> list[Verdict]:
+    nobody = Vouched((), (), datetime(2026, 11, 1, tzinfo=UTC))
+    asked = known_controls().asked(inputs.charter)
+    return [state.verdict for state in judge_controls(asked, inputs, nobody, "pilot")]
 
 
 def test_every_known_control_is_judged_in_the_charters_order(inputs: ControlInputs) -> None:
-    verdicts = judge_controls(inputs)
-    assert [verdict.gate for verdict in verdicts] == [f"control.{slug}" for slug in known_controls()]
-    assert {verdict.outcome for verdict in verdicts} == {"pass"}
+    found = verdicts(inputs)
+    assert [verdict.gate for verdict in found] == [f"control.{slug}" for slug in CHECKS]
+    assert {verdict.outcome for verdict in found} == {"pass"}
 
 
 def test_a_charter_may_name_only_controls_that_exist(charter: Charter) -> None:
@@ -23,10 +32,17 @@ def test_a_charter_may_name_only_controls_that_exist(charter: Charter) -> None:
     assert "write 'four_eyes'" in advice.remedy
 
 
-def test_a_control_nobody_knows_fails_and_blocks(inputs: ControlInputs) -> None:
-    charter = inputs.charter.model_copy(update={"controls": ("horoscope",)})
-    (verdict,) = judge_controls(replace(inputs, charter=charter))
-    assert verdict.blocks
+def test_a_set_nobody_knows_is_refused_with_the_nearest(charter: Charter) -> None:
+    asked = charter.compliance.model_copy(update={"sets": ("base-line",)})
+    (advice,) = check(charter.model_copy(update={"compliance": asked}))
+    assert advice.path == ("compliance", "sets", 0)
+    assert "write 'baseline'" in advice.remedy
+
+
+def test_a_role_that_must_attest_must_be_held(charter: Charter) -> None:
+    asked = charter.compliance.model_copy(update={"sets": ("nist-ai-rmf",)})
+    found = check(charter.model_copy(update={"compliance": asked}))
+    assert {advice.found for advice in found} == {"nobody with the role business_owner, who attests to intended_use"}
 
 
 def test_doing_without_a_model_must_be_measured_twice(inputs: ControlInputs) -> None:

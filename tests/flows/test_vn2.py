@@ -12,6 +12,7 @@ import yaml
 
 from pipeline.ledger import Ledger, all_iterations
 from pipeline.reporting import pack
+from pipeline.rollout.overriding import batches
 from pipeline.settings import Settings
 from tests.cli.calling import landed
 from tests.conftest import Home
@@ -115,6 +116,21 @@ def test_an_iteration_ends_with_a_review_and_evidence_and_the_batch_writes_valid
     assert landed("decide", charter, "--data", directory, "--out", out, "--model", "challenger").exit_code == 0
     assert out.read_bytes() == first
     assert [path.name for path in out.parent.iterdir()] == ["week-0.csv"]
+
+    template = pd.read_csv(out)
+    changes = stores.root / "changes.csv"
+    store, product = template.iloc[0][["Store", "Product"]]
+    changes.write_text(f"Store,Product,quantity,person,reason\n{store},{product},77,rita,fair in town\n")
+    explained = landed("decide", charter, "--data", directory, "--out", out, "--explain", "--overrides", changes)
+    assert explained.exit_code == 0, explained.output
+    assert f"1 of {len(template)} decisions are people's" in explained.stdout
+    assert pd.read_csv(out).iloc[0, -1] == 77
+    beside = pd.read_csv(out.with_suffix(".explained.csv"), keep_default_na=False)
+    assert beside["model"].tolist() == template.iloc[:, -1].tolist()
+    assert (beside["driver_1"] != "").all()
+    with Ledger(Settings().ledger) as ledger:
+        batch = batches(ledger, "vn2-inventory")[-1]
+    assert (batch.decisions, len(batch.overrides), batch.overrides[0].reason) == (len(template), 1, "fair in town")
 
     a_week_later(directory)
     later = stores.root / "orders" / "week-1.csv"

@@ -95,13 +95,15 @@ def start(ledger: Ledger, charter: Charter | None = None, *, number=1, stage="pi
         transition(tx, record, "running", actor=started_by)
 
 
-def ask(ledger: Ledger, *, number=1, stage="pilot", report=REPORT, fails=False, **options) -> ReviewRequest:
+def ask(
+    ledger: Ledger, *, number=1, stage="pilot", report=REPORT, fails=False, controls=(), **options
+) -> ReviewRequest:
     """A request for a review of a running iteration."""
     with ledger.transaction() as tx:
         record = get_iteration(tx, "shop", number, stage)
         if record.state == "awaiting_review":
             record = transition(tx, record, "running", actor="scheduler")
-        record = record_report(tx, record, report, {"kpi": 0.05})
+        record = record_report(tx, record, report, {"kpi": 0.05, "controls": list(controls)})
         return request_review(tx, record, verdicts=[a_verdict(fails=fails)], **options)
 
 

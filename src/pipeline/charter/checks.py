@@ -124,6 +124,16 @@ def _control_names(charter: Charter) -> Iterator[Advice]:
     yield from _repeated(("controls",), None, charter.controls)
 
 
+def _compliance(charter: Charter) -> Iterator[Advice]:
+    asked = charter.compliance
+    yield from _repeated(("compliance", "sets"), None, asked.sets)
+    yield from _repeated(("compliance", "personal_data"), "column", [one.column for one in asked.personal_data])
+    for position, one in enumerate(asked.personal_data):
+        if "." not in one.column:
+            remedy = "write table and column with a dot between them, such as `column: stores.manager_phone`"
+            yield Advice(("compliance", "personal_data", position, "column"), f"'{one.column}'", remedy)
+
+
 def _guardrails(charter: Charter) -> Iterator[Advice]:
     yield from _repeated(("guardrails",), "name", [guardrail.name for guardrail in charter.guardrails])
     for position, guardrail in enumerate(charter.guardrails):
@@ -368,6 +378,7 @@ _CHECKS: tuple[_Check, ...] = (
     _Check(_baseline_history, _reads("data.minimum_history", "kpi.baseline.measured_over")),
     _Check(_model_names, _reads("model.candidates")),
     _Check(_control_names, _reads("controls")),
+    _Check(_compliance, _reads("compliance")),
     _Check(_stage_names, _reads("stages")),
     _Check(_ladder, _reads("stages")),
     _Check(_stage_units, _reads("stages")),

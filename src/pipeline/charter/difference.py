@@ -182,6 +182,31 @@ def _added_is_tighter(_judge: _Judge, _path: str, old: Any, new: Any) -> ChangeK
     return _moved(old is not None and new is None, old is None)
 
 
+def _limit_or_none(_judge: _Judge, _path: str, old: Any, new: Any) -> ChangeKind:
+    """A limit that may be left out: none is the loosest."""
+    if old is None or new is None:
+        return _moved(new is None, old is None)
+    return _moved(new > old, new < old)
+
+
+def _less_risk_is_looser(_judge: _Judge, _path: str, old: Any, new: Any) -> ChangeKind:
+    classes = ("minimal", "limited", "high")
+    return _moved(classes.index(new) < classes.index(old), classes.index(new) > classes.index(old))
+
+
+def _refusing_is_tighter(_judge: _Judge, _path: str, _old: Any, new: Any) -> ChangeKind:
+    return _moved(new == "allow", new == "refuse")
+
+
+def _holding_is_tighter(_judge: _Judge, _path: str, _old: Any, new: Any) -> ChangeKind:
+    return _moved(not new, bool(new))
+
+
+def _more_personal_is_wider(_judge: _Judge, _path: str, old: Any, new: Any) -> ChangeKind:
+    columns = [{one["column"] for one in side or ()} for side in (old, new)]
+    return "neutral" if columns[1] <= columns[0] else "widened"
+
+
 def _section_rule(path: str) -> _Rule | None:
     """Rules of sections whose keys the charter's author chooses."""
     if path.startswith("sign."):
@@ -215,6 +240,18 @@ _RULES: dict[str, _Rule] = {
     "data.max_quarantine_share": _less_is_tighter,
     "data.min_coverage": _more_is_tighter,
     "controls": _more_words_is_tighter,
+    "compliance.risk_class": _less_risk_is_looser,
+    "compliance.sets": _more_words_is_tighter,
+    "compliance.personal_data": _more_personal_is_wider,
+    "compliance.limits.max_change": _limit_or_none,
+    "compliance.limits.free_units": _less_is_tighter,
+    "compliance.limits.cap": _limit_or_none,
+    "compliance.limits.outside_training": _refusing_is_tighter,
+    "compliance.limits.most_limited": _less_is_tighter,
+    "compliance.fairness.versus_baseline": _limit_or_none,
+    "compliance.metric_tolerance": _less_is_tighter,
+    "compliance.retention_days": _more_is_tighter,
+    "compliance.legal_hold": _holding_is_tighter,
     "stages[]": _Judge.stage,
     "stages[].units": _more_units_is_wider,
     "stages[].units.share": _more_units_is_wider,

@@ -8,37 +8,49 @@ asked of the problem by :meth:`pipeline.problems.base.Problem.check`.
 import hashlib
 import json
 from datetime import date, timedelta
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import Field
 
-Role = Literal["sponsor", "business_owner", "operations", "engineering", "compliance"]
-DecisionName = Literal["advance", "iterate", "hold", "roll_back", "stop"]
-Direction = Literal["lower", "higher"]
-Scalar = bool | int | float | str
+from pipeline.charter.compliance import Compliance
+from pipeline.charter.words import (
+    DECISIONS,
+    ROLES,
+    Currency,
+    DecisionName,
+    Direction,
+    Part,
+    PersonId,
+    Role,
+    Scalar,
+    Sentence,
+    Share,
+    Slug,
+    Text,
+)
 
-ROLES: tuple[Role, ...] = get_args(Role)
-DECISIONS: tuple[DecisionName, ...] = get_args(DecisionName)
+__all__ = [
+    "DECISIONS",
+    "PATCHABLE",
+    "ROLES",
+    "Candidate",
+    "Charter",
+    "DecisionName",
+    "Direction",
+    "Guardrail",
+    "Part",
+    "Person",
+    "PersonId",
+    "Role",
+    "Sentence",
+    "Slug",
+    "Stage",
+    "Table",
+    "UnitShare",
+]
 
 #: The sections a feedback item's patch may touch; everything else is the sponsor's.
 PATCHABLE: tuple[str, ...] = ("model", "policy", "scope")
-
-Slug = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]{1,62}$")]
-PersonId = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_.-]{1,62}$")]
-Sentence = Annotated[str, StringConstraints(strip_whitespace=True, min_length=20, max_length=2000)]
-Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500)]
-Currency = Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")]
-Share = Annotated[float, Field(ge=0, le=1)]
-
-
-class Part(BaseModel):
-    """A section of the charter: frozen, strict, no unknown keys, no NaN or infinity.
-
-    Every field has a description, and every plain value an example: they are the editor's help (JSON Schema) and the
-    remedy of an error.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, populate_by_name=True, allow_inf_nan=False)
 
 
 class MeasuredBaseline(Part):
@@ -346,7 +358,12 @@ class Charter(Part):
     model: Model = Field(description="the candidates and how they are tried")
     policy: Policy = Field(description="how a forecast becomes a decision")
     controls: tuple[Slug, ...] = Field(
-        default=(), description="compliance controls that must hold in every iteration", examples=[["leakage"]]
+        default=(), description="single compliance controls, beside those of the sets", examples=[["leakage"]]
+    )
+    compliance: Compliance = Field(
+        default=Compliance(),
+        description="risk class, sets of controls and what the controls need to know",
+        examples=[{"risk_class": "limited", "sets": ["baseline"]}],
     )
     stages: tuple[Stage, ...] = Field(min_length=1, description="the rollout ladder, smallest rung first")
     budget: Budget = Field(description="how much may be spent, and when to ask whether to stop")

@@ -1,12 +1,26 @@
 """The command ``landed``. Heavy imports stand inside the commands, so that ``landed --help`` answers at once."""
 
-from pipeline.cli import audit, charters, ingest, operations, outcomes, people, reviews, rollout, runs, site, workers
+from pipeline.cli import (
+    audit,
+    charters,
+    controls,
+    ingest,
+    operations,
+    outcomes,
+    people,
+    reviews,
+    rollout,
+    runs,
+    site,
+    workers,
+)
 from pipeline.cli.app import app
 
 __all__ = [
     "app",
     "audit",
     "charters",
+    "controls",
     "ingest",
     "main",
     "operations",

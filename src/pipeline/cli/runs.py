@@ -8,11 +8,8 @@ import typer
 
 from pipeline.cli.app import app
 from pipeline.cli.charters import CharterFile
-from pipeline.errors import DataError, Finding
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from pipeline.charter import Charter
 
 DataFolder = Annotated[
@@ -97,19 +94,49 @@ def decide(
         Literal["champion", "challenger"] | None,
         typer.Option(help="which model decides; the champion, or a proposal by the challenger while none is released"),
     ] = None,
+    explain: Annotated[  # noqa: FBT002 - a flag of the command line
+        bool, typer.Option("--explain", help="write what moved each decision beside them, as OUT.explained.csv")
+    ] = False,
+    overrides: Annotated[
+        Path | None,
+        typer.Option(help="CSV of decisions people change: the series, quantity, person, reason", show_default=False),
+    ] = None,
 ) -> None:
-    """Write the next period's decisions, one for every series."""
+    """Write the next period's decisions, one for every series; the batch is noted in the ledger."""
     from pipeline.cli.setting import prepared
 
     found = _checked(charter)
     settings = prepared()
+    from pipeline.cli.deciding import explanation, with_overrides, write
     from pipeline.ledger import Ledger
+    from pipeline.rollout.overriding import record_served
     from pipeline.rollout.serving import serve
 
     location = data or settings.source(found.data.source)
     with Ledger(settings.ledger) as ledger:
-        served = serve(ledger, settings, found.project, location, model)
-    _write(served.decisions, out)
+        served = serve(ledger, settings, found.project, location, model, told=overrides is not None, explained=explain)
+        decisions, changed = with_overrides(served, overrides)
+        with ledger.transaction() as tx:
+            # Inside the transaction: a batch that cannot be written is not on record.
+            digest = write(decisions, out)
+            record_served(
+                tx, found.project, actor=settings.user, decisions=len(decisions), sha256=digest, overrides=changed,
+                model={"alias": served.alias, "version": served.version},
+                cutoff=served.account.cutoff if served.account else None,
+                by_model=int(served.account.by_model.sum()) if served.account else 0,
+                limited=served.limited.changed if served.limited else 0,
+            )  # fmt: skip
+    if explain:
+        beside = out.with_suffix(".explained.csv")
+        write(explanation(served, decisions), beside)
+        typer.echo(f"what moved each of them is in {beside}")
+    if changed:
+        people = len({one.person for one in changed})
+        typer.echo(
+            f"{len(changed)} of {len(decisions)} decisions are people's ({people} people), kept with their reasons"
+        )
+    if served.limited is not None:
+        typer.echo(f"the charter's limits changed {served.limited.changed} decisions")
     if served.proposal:
         typer.secho("! No model is released yet: these decisions are the challenger's proposal.", err=True, fg="yellow")
     if served.alias == "baseline":
@@ -123,21 +150,3 @@ def _checked(charter: Path) -> "Charter":
     from pipeline.problems.reading import read_charter_for_problem
 
     return read_charter_for_problem(charter, date.today())
-
-
-def _write(decisions: "pd.DataFrame", out: Path) -> None:
-    """Write a CSV file that is whole or not there; an older one stays until the new one is whole.
-
-    Raises:
-        DataError: the file cannot be written.
-    """
-    partial = out.with_name(f".{out.name}.partial")
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        decisions.to_csv(partial, index=False)
-        partial.replace(out)
-    except OSError as exc:
-        partial.unlink(missing_ok=True)
-        found = f"it cannot be written: {exc.strerror or exc}"
-        finding = Finding(str(out), found, "name a file in a folder you may write, with --out")
-        raise DataError("The decisions cannot be written", [finding]) from exc

@@ -248,6 +248,8 @@ def show_review(view: "ReviewView", record: "IterationRecord") -> None:
     out.print(made)
     for blocking in request.blocking:
         out.print(Text(f"✗ {blocking.title}: {blocking.reason}", style="red"))
+    for one in view.open_controls:
+        out.print(Text(f"✗ {one.text} ({one.id}, for {one.role}): {one.found}; it bars advance", style="red"))
     for answer in view.signoffs:
         label = " (recorded answer)" if answer.recorded else ""
         out.print(Text(f"✓ {answer.signer}, {answer.role}: {answer.decision}{label}: {answer.comment}"))

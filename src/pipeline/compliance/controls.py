@@ -1,204 +1,179 @@
-"""The controls a charter may ask for: what each one checks, and its verdict.
+"""The state of every control a charter asks for: checked, attested to, waived, or still open.
 
-A control passes on what it found, never on what somebody stated, and fails where it has nothing to look at.
+An automated check is judged with the iteration, and a failed blocking one bars *advance*. What people attest to may
+still come while a review is open: an overdue attestation is shown as a warning in the pack, and bars *advance* when
+somebody signs (:mod:`pipeline.review.attesting`).
 """
 
-import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import date
 from difflib import get_close_matches
-from itertools import combinations
-from pathlib import Path
+from typing import Literal
 
 from pipeline.charter import Charter
 from pipeline.charter.advice import Advice
-from pipeline.compliance.formats import unsafe_files
-from pipeline.compliance.personal import Samples, signs
-from pipeline.language.message import say
-from pipeline.verdicts import Outcome, Verdict
+from pipeline.compliance import checks, oversight, upkeep
+from pipeline.compliance.inputs import Answer, ControlInputs, Figures
+from pipeline.compliance.library import Control, Library, library
+from pipeline.compliance.vouching import Attestation, Vouched, Waiver
+from pipeline.language.message import Message, say, term
+from pipeline.verdicts import Outcome, Severity, Verdict
 
-#: So many ways to do without a model must have been played beside it.
-LEAST_BASELINES = 2
-#: So many places are named in a reason; the figures hold the number of all.
-NAMED = 5
+State = Literal["holds", "fails", "overdue", "waived", "not_due"]
 
-
-@dataclass(frozen=True)
-class ControlInputs:
-    """What the controls look at.
-
-    Attributes:
-        charter: whose controls are checked.
-        model: the charter's KPI of the arm to be released.
-        baselines: the charter's KPI of every arm without a model that was played on the same units and periods.
-        assessment: verdicts of the data assessment.
-        model_directory: files of the model to be released.
-        samples: per table and column, a small sample of values; see :func:`pipeline.compliance.personal.sampled`.
-    """
-
-    charter: Charter
-    model: float
-    baselines: Mapping[str, float]
-    assessment: tuple[Verdict, ...]
-    model_directory: Path
-    samples: Samples
-
-
-@dataclass(frozen=True)
-class _Answer:
-    passed: bool
-    reason: str
-    figures: dict[str, float | int | str | None]
-
-
-@dataclass(frozen=True)
-class _Control:
-    title: str
-    answer: Callable[[ControlInputs], _Answer]
-
-
-def known_controls() -> tuple[str, ...]:
-    """The controls a charter may name."""
-    return tuple(_CONTROLS)
-
-
-def check(charter: Charter) -> tuple[Advice, ...]:
-    """Every control of a charter that nobody knows, with the nearest known one."""
-    return tuple(
-        Advice(("controls", place), f"no control is called {slug!r}", _nearest(slug))
-        for place, slug in enumerate(charter.controls)
-        if slug not in _CONTROLS
-    )
-
-
-def judge_controls(inputs: ControlInputs) -> tuple[Verdict, ...]:
-    """One verdict ``control.<slug>`` per control of the charter, in its order; a failed one blocks.
-
-    A control that nobody knows fails; :func:`check` refuses it earlier, when the charter is read.
-    """
-    return tuple(_judged(slug, inputs) for slug in inputs.charter.controls)
-
-
-def _judged(slug: str, inputs: ControlInputs) -> Verdict:
-    control = _CONTROLS.get(slug, _Control(say("Control {control} holds", control=slug), _unknown))
-    answer = control.answer(inputs)
-    outcome: Outcome = "pass" if answer.passed else "fail"
-    return Verdict(f"control.{slug}", control.title, outcome, "block", answer.reason, answer.figures)
-
-
-def _unknown(inputs: ControlInputs) -> _Answer:  # noqa: ARG001
-    reason = say("Nobody knows how to check it; known are {known}.", known=_known())
-    return _Answer(passed=False, reason=reason, figures={})
-
-
-def _non_ml_alternative(inputs: ControlInputs) -> _Answer:
-    """The alternative without a model was measured; whether the model beats it is the gates' affair, but shown."""
-    measured = {name: value for name, value in inputs.baselines.items() if math.isfinite(value)}
-    figures: dict[str, float | int | str | None] = {"model": _finite(inputs.model), "baselines": len(measured)}
-    if len(measured) < LEAST_BASELINES or not math.isfinite(inputs.model):
-        reason = say(
-            "{number} ways to do without a model could be measured beside it; {least} are asked.",
-            number=len(measured), least=LEAST_BASELINES,
-        )  # fmt: skip
-        return _Answer(passed=False, reason=reason, figures=figures)
-    kpi = inputs.charter.kpi
-    lower = kpi.direction == "lower"
-    best = (min if lower else max)(measured, key=lambda name: measured[name])
-    beaten = inputs.model < measured[best] if lower else inputs.model > measured[best]
-    reason = say(
-        "{number} ways to do without a model were played beside it on the same units; the best, {best}, gave {kpi} of "
-        "{value}, the model {model}: {so}.",
-        number=len(measured), best=best, kpi=kpi.name, value=f"{measured[best]:.4g}", model=f"{inputs.model:.4g}",
-        so=say("the model is better") if beaten else say("doing without a model is as good or better"),
-    )  # fmt: skip
-    return _Answer(passed=True, reason=reason, figures=figures | {"best": best, "best_value": measured[best]})
-
-
-def _of_assessment(gate: str) -> Callable[[ControlInputs], _Answer]:
-    """Passes with the assessment's verdict of that name, and fails when it was never given."""
-
-    def answer(inputs: ControlInputs) -> _Answer:
-        found = next((verdict for verdict in inputs.assessment if verdict.gate == gate), None)
-        if found is None:
-            reason = say("The data assessment gave no verdict {gate}.", gate=gate)
-            return _Answer(passed=False, reason=reason, figures={})
-        return _Answer(passed=found.outcome == "pass", reason=found.reason, figures=found.figures)
-
-    return answer
-
-
-def _safe_model_format(inputs: ControlInputs) -> _Answer:
-    unsafe = unsafe_files(inputs.model_directory)
-    if not unsafe:
-        reason = say("All model files hold data only; none can run code.")
-        return _Answer(passed=True, reason=reason, figures={"unsafe": 0})
-    named = "; ".join(f"{name}: {reason}" for name, reason in list(unsafe.items())[:NAMED])
-    reason = say("{number} model files were refused: {names}.", number=len(unsafe), names=named)
-    return _Answer(passed=False, reason=reason, figures={"unsafe": len(unsafe)})
-
-
-def _four_eyes(inputs: ControlInputs) -> _Answer:
-    """Two roles that two different people hold; one name under two ids is one person."""
-    roles = tuple(dict.fromkeys(inputs.charter.sign.get("advance", ())))
-    holders = {role: {_same(p.name) for p in inputs.charter.people if p.role == role} for role in roles}
-    vacant = [role for role, names in holders.items() if not names]
-    two = any(len(holders[one] | holders[other]) > 1 for one, other in combinations(roles, 2))
-    people = len(set[str]().union(*holders.values()))
-    figures: dict[str, float | int | str | None] = {"roles": len(roles), "people": people}
-    if vacant:
-        reason = say("Nobody holds the role {roles}, which must sign to advance.", roles=", ".join(vacant))
-    elif two:
-        reason = say(
-            "To advance takes {number} roles ({roles}), held by {people} different people.",
-            number=len(roles), roles=", ".join(roles), people=people,
-        )  # fmt: skip
-    else:
-        reason = say(
-            "To advance takes {number} roles held by {people} people; it must take two roles and two people.",
-            number=len(roles), people=people,
-        )  # fmt: skip
-    return _Answer(passed=two and not vacant, reason=reason, figures=figures)
-
-
-def _personal_data(inputs: ControlInputs) -> _Answer:
-    columns = sum(len(table) for table in inputs.samples.values())
-    found = signs(inputs.samples)
-    figures: dict[str, float | int | str | None] = {"columns": columns, "found": len(found)}
-    if not columns:
-        return _Answer(passed=False, reason=say("There was no column to look at."), figures=figures)
-    if not found:
-        reason = say("None of {columns} columns is named or filled like personal data.", columns=columns)
-        return _Answer(passed=True, reason=reason, figures=figures)
-    named = ", ".join(str(sign) for sign in found[:NAMED])
-    reason = say(
-        "{found} of {columns} columns look like personal data: {names}; leave them out at the source.",
-        found=len(found), columns=columns, names=named,
-    )  # fmt: skip
-    return _Answer(passed=False, reason=reason, figures=figures)
-
-
-_CONTROLS: dict[str, _Control] = {
-    "non_ml_alternative": _Control(say("Doing without a model was measured too"), _non_ml_alternative),
-    "leakage": _Control(say("No feature sees the future"), _of_assessment("data.leakage")),
-    "quarantine_bounded": _Control(say("Few rows were refused"), _of_assessment("data.quarantine")),
-    "safe_model_format": _Control(say("The model files cannot run code"), _safe_model_format),
-    "four_eyes": _Control(say("Two people must agree to advance"), _four_eyes),
-    "personal_data": _Control(say("The data holds nothing about persons"), _personal_data),
+#: The checks there are, by the id of their control.
+CHECKS: dict[str, Callable[[ControlInputs], Answer]] = {
+    "non_ml_alternative": checks.non_ml_alternative,
+    "leakage": checks.of_assessment("data.leakage"),
+    "quarantine_bounded": checks.of_assessment("data.quarantine"),
+    "safe_model_format": checks.safe_model_format,
+    "four_eyes": checks.four_eyes,
+    "personal_data": checks.personal_data,
+    "decision_limits": oversight.decision_limits,
+    "fairness_floor": oversight.fairness_floor,
+    "explanation": oversight.explanation,
+    "reproducible": oversight.reproducible,
+    "rollback_rehearsed": upkeep.rollback_rehearsed,
+    "monitoring_live": upkeep.monitoring_live,
+    "record_keeping": upkeep.record_keeping,
+    "substantial_modification": upkeep.substantial_modification,
+    "dependencies_recorded": upkeep.dependencies_recorded,
 }
 
 
-def _nearest(slug: str) -> str:
-    near = get_close_matches(slug, _CONTROLS, n=1)
-    return f"write {near[0]!r}, or one of {_known()}" if near else f"write one of {_known()}"
+@dataclass(frozen=True)
+class ControlState:
+    """One control, and how it stands.
+
+    Attributes:
+        control: what is asked.
+        state: ``holds``, ``fails`` (a check), ``overdue`` (nobody attested), ``waived`` or ``not_due``.
+        reason: one sentence with names and figures.
+        figures: the same for machines.
+        by: who attested to it or waived it; empty otherwise.
+        until: the last day of the attestation or waiver; None for ever.
+    """
+
+    control: Control
+    state: State
+    reason: str
+    figures: Figures
+    by: str = ""
+    until: date | None = None
+
+    @property
+    def verdict(self) -> Verdict:
+        """As the gates see it."""
+        outcome: Outcome = {"fails": "fail", "overdue": "fail", "waived": "waived"}.get(self.state, "pass")  # type: ignore[assignment]
+        severity: Severity = "warn" if self.state == "overdue" else self.control.severity
+        title = term(self.control.text)
+        return Verdict(f"control.{self.control.id}", title, outcome, severity, self.reason, self.figures)
 
 
-def _known() -> str:
-    return ", ".join(_CONTROLS)
+def known_controls() -> Library:
+    """Every control a charter may name.
+
+    Raises:
+        CharterError: a control file is not sound.
+    """
+    return library(tuple(CHECKS))
 
 
-def _same(name: str) -> str:
-    return " ".join(name.casefold().split())
+def check(charter: Charter) -> tuple[Advice, ...]:
+    """Every control and set of a charter that nobody knows, and every control whose role nobody holds."""
+    known = known_controls()
+    named = [(("controls", place), slug, known.controls) for place, slug in enumerate(charter.controls)]
+    sets = [(("compliance", "sets", place), slug, known.sets) for place, slug in enumerate(charter.compliance.sets)]
+    unknown = [
+        Advice(place, f"no {'set' if names is known.sets else 'control'} is called {slug!r}", _nearest(slug, names))
+        for place, slug, names in [*named, *sets]
+        if slug not in names
+    ]
+    held = {person.role for person in charter.people}
+    vacant = [
+        Advice(
+            ("people",),
+            f"nobody with the role {control.role}, who attests to {control.id}",
+            f"add a person with `role: {control.role}`, or leave the control out",
+        )
+        for control in known.asked(charter)
+        if control.kind != "automated" and control.role not in held
+    ]
+    return (*unknown, *vacant)
 
 
-def _finite(value: float) -> float | None:
-    return value if math.isfinite(value) else None
+def due(control: Control, charter: Charter, stage: str) -> bool:
+    """Whether a control must hold in a review on this stage."""
+    if control.when != "before_last_stage":
+        return True
+    above = charter.stage_after(stage)
+    return above is None or above == charter.stages[-1]
+
+
+def judge_controls(
+    asked: tuple[Control, ...], inputs: ControlInputs, vouched: Vouched, stage: str
+) -> tuple[ControlState, ...]:
+    """How every control of the charter stands, in its order.
+
+    Args:
+        asked: the charter's controls.
+        inputs: what the checks look at.
+        vouched: what people attested to and waived.
+        stage: the rung whose review is asked for.
+    """
+    return tuple(_state(control, inputs, vouched, stage) for control in asked)
+
+
+def _state(control: Control, inputs: ControlInputs, vouched: Vouched, stage: str) -> ControlState:
+    if not due(control, inputs.charter, stage):
+        reason = say("It is asked for before the last stage.")
+        return ControlState(control, "not_due", reason, {})
+    if control.kind != "automated":
+        return _attested(control, inputs.today, vouched)
+    answer = CHECKS[control.id](inputs)
+    if answer.passed:
+        return ControlState(control, "holds", answer.reason, answer.figures)
+    waiver = vouched.waiver(control, inputs.today)
+    if waiver is not None:
+        return _waived(control, waiver, answer.reason, answer.figures)
+    return ControlState(control, "fails", answer.reason, answer.figures)
+
+
+def _attested(control: Control, today: date, vouched: Vouched) -> ControlState:
+    given = vouched.attestation(control, today)
+    if given is not None:
+        return ControlState(control, "holds", _given(given), {}, given.person, given.ends(control))
+    missing = say(
+        "Nobody attested to it yet: `landed controls attest CHARTER {control}` is for the role {role}.",
+        control=control.id, role=term(control.role.replace("_", " ")),
+    )  # fmt: skip
+    waiver = vouched.waiver(control, today)
+    if waiver is not None:
+        return _waived(control, waiver, missing, {})
+    return ControlState(control, "overdue", missing, {})
+
+
+def _given(given: Attestation) -> Message:
+    if given.document:
+        return say(
+            "{person} named {document} ({digest}) on {day}: {note}",
+            person=given.person, document=given.document, digest=given.sha256[:12], day=given.day.isoformat(),
+            note=given.note,
+        )  # fmt: skip
+    return say(
+        "{person} attested to it on {day}: {note}", person=given.person, day=given.day.isoformat(), note=given.note
+    )
+
+
+def _waived(control: Control, waiver: Waiver, why: str, figures: Figures) -> ControlState:
+    reason = say(
+        "{person} waived it until {until}: {reason} What is waived: {why}",
+        person=waiver.person, until=waiver.until.isoformat(), reason=waiver.reason, why=why,
+    )  # fmt: skip
+    return ControlState(control, "waived", reason, figures, waiver.person, waiver.until)
+
+
+def _nearest(slug: str, known: Mapping[str, object]) -> str:
+    near = get_close_matches(slug, known, n=1)
+    return f"write {near[0]!r}, or one of {', '.join(known)}" if near else f"write one of {', '.join(known)}"

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import yaml
 from babel.messages.catalog import Catalog
 from babel.messages.extract import extract
 from babel.messages.mofile import write_mo
@@ -28,11 +29,12 @@ _NO_DATE = datetime(2026, 11, 1, tzinfo=UTC)
 
 
 def sources(root: Path) -> Iterator[Path]:
-    """Python files and templates of a checkout, in a stable order."""
+    """Python files, templates and control files of a checkout, in a stable order."""
     for folder in (root / "src" / "pipeline", root / "flows"):
         for path in sorted(folder.rglob("*")):
             if path.suffix == ".py" or path.name.endswith((".j2", ".html")):
                 yield path
+    yield from sorted((root / "configs" / "controls").glob("*.yaml"))
 
 
 def collect(root: Path, paths: Iterable[Path] | None = None) -> Catalog:
@@ -53,6 +55,10 @@ def collect(root: Path, paths: Iterable[Path] | None = None) -> Catalog:
 
 
 def _sentences(path: Path, text: bytes) -> Iterator[tuple[Any, list[str]]]:
+    if path.suffix == ".yaml":
+        for control in yaml.safe_load(text)["controls"]:
+            yield control["text"], []
+        return
     if path.suffix == ".py":
         if b"pipeline.language" not in text:
             return

@@ -14,6 +14,7 @@ import pandas as pd
 
 from pipeline.charter import Advice as Advice
 from pipeline.charter import Candidate, Charter, Stage
+from pipeline.compliance.account import Account
 from pipeline.datasets.dataset import DataFacts, Dataset, Tables
 from pipeline.evaluation.observed import Observed
 from pipeline.evaluation.outcomes import KpiDefinition, Outcomes
@@ -58,6 +59,46 @@ class Arm:
     charter: Charter
     candidate: TrainedCandidate | None = None
     baseline: str | None = None
+
+
+@runtime_checkable
+class Accountable(Protocol):
+    """What a domain offers beside that, if it can: a word on each single decision. Asked for by the controls."""
+
+    def account(
+        self,
+        charter: Charter,
+        location: Path,
+        arm: Arm,
+        units: tuple[str, ...] | None,
+        *,
+        dataset: Dataset | None = None,
+        explained: int | None = 0,
+    ) -> Account:
+        """The decisions of the next period as :meth:`Problem.decide` makes them, with what there is to say of each.
+
+        Args:
+            charter: the charter the arm was judged under.
+            location: where the newest data lies.
+            arm: who decides for the units.
+            units: who follows the arm; None for all.
+            dataset: decide on these tables in place of the newest data.
+            explained: so many decisions at most are taken apart, a seeded sample; None for all of the model's.
+        """
+
+    def hindsight(self, charter: Charter, dataset: Dataset, overrides: pd.DataFrame) -> pd.DataFrame:
+        """What single decisions that people changed came to, once their period is over.
+
+        Args:
+            charter: its costs.
+            dataset: clean tables with what really happened.
+            overrides: the key columns of the decisions as text, ``cutoff`` (date), ``model``, ``quantity`` and
+                ``standing``, as the account had them.
+
+        Returns:
+            The same rows with ``saved``: what the person's decision saved against the model's, in the charter's
+            currency; negative where the model had done better, NaN where it cannot be told, or not yet.
+        """
 
 
 class Problem(Protocol):

@@ -7,9 +7,11 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 
 from pipeline.charter import Advice, Candidate, Charter, Stage
+from pipeline.compliance.account import Account
 from pipeline.datasets.dataset import DataFacts, Dataset, Tables
 from pipeline.evaluation.observed import Observed
 from pipeline.evaluation.outcomes import KpiDefinition, Outcomes
@@ -200,13 +202,9 @@ class Replenishment:
         Raises:
             DataError: the data cannot be read or breaks its contract.
         """
-        from pipeline.datasets.contracts import apply_contracts
-        from pipeline.replenishment.panel import panel_from_tables
         from pipeline.replenishment.teams import orders_of
 
-        raw = self.load(charter, location)
-        tables, _ = apply_contracts(raw, self.contracts(charter, raw))
-        panel = panel_from_tables(tables, business_of(charter).lead_time)
+        panel = self._newest(charter, location)
         orders = orders_of(charter, arm, units, panel)
         if charter.data.source == "vn2":
             from pipeline.replenishment.vn2 import in_template_order, read_template
@@ -217,6 +215,41 @@ class Replenishment:
 
             return with_ids(location, panel.series, orders)
         return panel.series[["store", "product"]].assign(order=orders)
+
+    def account(
+        self,
+        charter: Charter,
+        location: Path,
+        arm: Arm,
+        units: tuple[str, ...] | None,
+        *,
+        dataset: Dataset | None = None,
+        explained: int | None = 0,
+    ) -> Account:
+        """The orders of :meth:`decide`, each with today's, what is unusual about it and what moved it.
+
+        Raises:
+            DataError: as for :meth:`decide`.
+        """
+        from pipeline.replenishment import accounting
+
+        panel = self._newest(charter, location) if dataset is None else self._panel_of(charter, dataset)
+        told = accounting.told(charter, arm, units, panel, explained)
+        if charter.data.source == "vn2":
+            from pipeline.replenishment.vn2 import in_template_order, read_template, template_order
+
+            template = read_template(location)
+            decisions = in_template_order(template, panel.series, told.orders)
+            return told.as_account(decisions, template_order(template, panel.series), accounting.cutoff(panel))
+        decisions = panel.series[["store", "product"]].assign(order=told.orders)
+        return told.as_account(decisions, np.arange(panel.size), accounting.cutoff(panel))
+
+    def hindsight(self, charter: Charter, dataset: Dataset, overrides: pd.DataFrame) -> pd.DataFrame:
+        """What changed orders saved; see :func:`pipeline.replenishment.accounting.saved`."""
+        from pipeline.replenishment.accounting import saved
+
+        asked = overrides.rename(columns=str.lower)
+        return overrides.assign(saved=saved(business_of(charter), self._panel_of(charter, dataset), asked))
 
     def observed(self, charter: Charter, dataset: Dataset) -> Observed:
         """Reported stock-outs, sales and stock of every store and week, by department."""
@@ -238,6 +271,15 @@ class Replenishment:
         from pipeline.replenishment.measures import frames
 
         return frames(dataset.tables, previous.tables if previous else None, rows, charter.seed)
+
+    def _newest(self, charter: Charter, location: Path) -> "Panel":
+        """The panel of what lies at the source now."""
+        from pipeline.datasets.contracts import apply_contracts
+        from pipeline.replenishment.panel import panel_from_tables
+
+        raw = self.load(charter, location)
+        tables, _ = apply_contracts(raw, self.contracts(charter, raw))
+        return panel_from_tables(tables, business_of(charter).lead_time)
 
     def _games(self, charter: Charter, dataset: Dataset, units: tuple[str, ...]) -> "Any":
         """The panels and cutoffs a candidate is trained on."""

@@ -60,13 +60,18 @@ def narrowed(decide: Decide, asked: Bools) -> Decide:
 
 def orders_of(charter: Charter, arm: Arm, units: Sequence[str] | None, panel: Panel) -> Ints:
     """(N,) next orders: the arm's for the units, the charter's baseline for the rest and for what is left out."""
-    out = leaves_out(panel, charter.scope.leave_out)
-    asked = ~out if units is None else ~out & panel.series["store"].isin(list(units)).to_numpy()
+    asked = asked_of(charter, units, panel)
     orders = decider(arm, panel, asked)(panel) if asked.any() else np.zeros(panel.size, np.int64)
     if not asked.all():
         rest = Arm("rest", charter, baseline=charter.kpi.baseline.policy)
         orders = np.where(asked, orders, decider(rest, panel, ~asked)(panel))
     return np.where(panel.listed[-1], orders, 0)
+
+
+def asked_of(charter: Charter, units: Sequence[str] | None, panel: Panel) -> Bools:
+    """(N,) whether a series is of the units, all of them for None, and not left out by the scope."""
+    out = leaves_out(panel, charter.scope.leave_out)
+    return ~out if units is None else ~out & panel.series["store"].isin(list(units)).to_numpy()
 
 
 def without(panel: Panel, left_out: Mapping[str, Sequence[str]]) -> Panel:

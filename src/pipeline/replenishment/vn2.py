@@ -91,18 +91,27 @@ def in_template_order(template: pd.DataFrame, series: pd.DataFrame, orders: NDAr
     Raises:
         DataError: when the template names a series that has no order.
     """
-    by_key = pd.Series(orders, index=pd.MultiIndex.from_frame(series[["store", "product"]].astype(str)))
+    filled = template.copy()
+    filled[template.columns[-1]] = orders[template_order(template, series)]
+    return filled
+
+
+def template_order(template: pd.DataFrame, series: pd.DataFrame) -> NDArray[np.int64]:
+    """(M,) the place of each line of the template among the panel's series.
+
+    Raises:
+        DataError: when the template names a series there is none of.
+    """
+    known = pd.MultiIndex.from_frame(series[["store", "product"]].astype(str))
     wanted = pd.MultiIndex.from_frame(template[KEY].astype(str))
-    position = by_key.index.get_indexer(wanted)
+    position = np.asarray(known.get_indexer(wanted), np.int64)
     if (position < 0).any():
         raise _error(
             Path(TEMPLATE),
             f"names {_shown(wanted[position < 0])}, of which sales.csv knows nothing",
             "use the template that belongs to these sales",
         )
-    filled = template.copy()
-    filled[template.columns[-1]] = by_key.to_numpy()[position]
-    return filled
+    return position
 
 
 def _read_all(directory: Path) -> dict[str, pd.DataFrame]:

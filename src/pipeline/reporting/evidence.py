@@ -311,6 +311,67 @@ class FieldShown:
     proposal: str = ""
 
 
+@dataclass(frozen=True)
+class ControlShown:
+    """One control and how it stands.
+
+    Attributes:
+        id, text, sources: what is asked, and where that comes from.
+        kind: ``automated``, ``attested`` or ``document``.
+        when: the moment it must hold.
+        severity: ``block`` or ``warn``.
+        role: who attests to it and may waive it.
+        state: ``holds``, ``fails``, ``overdue``, ``waived`` or ``not_due``.
+        reason: names and figures.
+        by: who attested to it or waived it.
+        until: the last day of that, ISO 8601; empty for ever.
+    """
+
+    id: str
+    text: str
+    sources: tuple[str, ...]
+    kind: str
+    when: str
+    severity: str
+    role: str
+    state: Literal["holds", "fails", "overdue", "waived", "not_due"]
+    reason: str
+    by: str = ""
+    until: str = ""
+
+
+@dataclass(frozen=True)
+class OverridesShown:
+    """Decisions that were served, and those that people changed.
+
+    Attributes:
+        batches: periods that were decided for.
+        decisions: of all of them.
+        limited: changed by the charter's limits.
+        changed: changed by people.
+        people: how many people changed some.
+        told: changed decisions whose outcome is known.
+        better: of these, how many did better than the model's would have.
+        saved: what they saved in all against the model's, in the currency of the charter's budget; negative: cost.
+        reasons: the most frequent reasons, each with its number.
+    """
+
+    batches: int
+    decisions: int
+    limited: int
+    changed: int
+    people: int
+    told: int
+    better: int
+    saved: float
+    reasons: tuple[tuple[str, int], ...] = ()
+
+    @property
+    def rate(self) -> float:
+        """Share of the decisions that people changed."""
+        return self.changed / self.decisions if self.decisions else 0.0
+
+
 @dataclass(frozen=True, kw_only=True)
 class Evidence:
     """All an evidence pack shows.
@@ -334,6 +395,8 @@ class Evidence:
         drift: None when there was nothing to compare with.
         field: the effect against controls; None where nobody followed a model.
         verdicts: all of them.
+        controls: every control of the charter, and how it stands.
+        overrides: decisions served and changed by people; None where none was served yet.
         decisions: which decisions are open, and what each will do.
         limits: sentences on what this evidence cannot tell.
         links: where to look further.
@@ -364,6 +427,8 @@ class Evidence:
     drift: DriftSummary | None = None
     field: FieldShown | None = None
     verdicts: tuple[Verdict, ...] = ()
+    controls: tuple[ControlShown, ...] = ()
+    overrides: OverridesShown | None = None
     decisions: tuple[DecisionOption, ...] = ()
     limits: tuple[str, ...] = ()
     links: tuple[Link, ...] = ()

@@ -143,6 +143,7 @@ def _environment(language: str) -> Environment:
         "ends": _ends,
         "href": href,
         "state": words.verdict_state,
+        "control_sign": words.control_sign,
         "spoken": lambda text: term(str(text).replace("_", " ")),
         "term": term,
         "lowered": lambda text: speaks.show(term(text)).lower(),
@@ -162,6 +163,9 @@ def _environment(language: str) -> Environment:
         "way_label": words.way_label,
         "compared_shortly": words.compared_shortly,
         "family": words.family,
+        "control_words": words.CONTROL_WORDS,
+        "control_kinds": words.CONTROL_KINDS,
+        "control_moments": words.CONTROL_MOMENTS,
     }
     return environment
 

@@ -13,7 +13,7 @@ from pipeline.evaluation.criteria import meets, worse_bound
 from pipeline.evaluation.figures import contrast, show, show_interval
 from pipeline.evaluation.outcomes import Direction, Interval, KpiResult
 from pipeline.language.message import Message, Value, joined, say, term
-from pipeline.reporting.evidence import DecisionOption, Evidence
+from pipeline.reporting.evidence import ControlShown, DecisionOption, Evidence
 from pipeline.reporting.manifest import manifest, report_digest
 from pipeline.verdicts import Verdict
 
@@ -65,6 +65,20 @@ ROLE_WORDS: dict[Role, Message] = {
     "compliance": say("compliance"),
 }
 
+CONTROL_WORDS = {
+    "holds": say("holds"), "fails": say("does not hold"), "overdue": say("nobody vouched yet"),
+    "waived": say("waived"), "not_due": say("not due yet"),
+}  # fmt: skip
+CONTROL_KINDS = {
+    "automated": say("checked by the program"), "attested": say("attested to"), "document": say("a document is named"),
+}  # fmt: skip
+CONTROL_MOMENTS = {
+    "before_first_iteration": say("from the first iteration on"),
+    "each_iteration": say("anew in each iteration"),
+    "before_next_stage": say("before each stage"),
+    "before_last_stage": say("before the last stage"),
+}
+
 #: How the charter's diff, feedback, arms and steps call things; printed through ``term``.
 TERMS = (
     say("tightened"), say("loosened"), say("widened"), say("narrowed"), say("neutral"),
@@ -73,6 +87,7 @@ TERMS = (
     say("load and check data"), say("assess data"), say("train and backtest"), say("track in MLflow"),
     say("play the decisions"), say("compare ways to decide"), say("evaluate"), say("drift report"), say("write report"),
     say("person-days"), say("hours of computing"),
+    say("check controls"), say("minimal"), say("limited"), say("high"),
     say("lower"), say("higher"), say("charter"), say("data"), say("code"), say("model"), say("figures"),
 )  # fmt: skip
 
@@ -103,6 +118,13 @@ class Light:
     def word(self) -> str:
         """The state in words."""
         return WORDS[self.state]
+
+
+def control_sign(control: ControlShown) -> State:
+    """The sign of a control's state; what only warns never looks like a failure."""
+    if control.state == "fails":
+        return "fail" if control.severity == "block" else "warning"
+    return {"holds": "pass", "not_due": "none"}.get(control.state, "warning")  # type: ignore[return-value]
 
 
 def bare(value: float, unit: str) -> Message:

@@ -1,6 +1,7 @@
 """What a person who is asked wants to see: the open reviews, who signed, and whose answer is missing."""
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from sqlalchemy import select
 
@@ -9,6 +10,7 @@ from pipeline.errors import Finding, Refused
 from pipeline.language import say
 from pipeline.ledger import Reader
 from pipeline.ledger.tables import reviews
+from pipeline.review.attesting import OpenControl, open_controls
 from pipeline.review.items import Filed, items_of
 from pipeline.review.quorum import SignOff, asked, out_of_reach
 from pipeline.review.requests import ReviewRequest, charter_of, find_review, iteration_of
@@ -28,6 +30,7 @@ class ReviewView:
             stays in the list, for it bars that decision.
         out_of_reach: decisions nobody can take on this run, with the roles only its starter, or nobody, holds.
         items: the feedback items that came with the answers.
+        open_controls: controls that bar *advance* until somebody attests to them.
     """
 
     request: ReviewRequest
@@ -37,6 +40,7 @@ class ReviewView:
     needed: dict[DecisionName, tuple[Role, ...]]
     out_of_reach: dict[DecisionName, tuple[Role, ...]]
     items: tuple[Filed, ...]
+    open_controls: tuple[OpenControl, ...] = ()
 
 
 def open_reviews(reader: Reader, project: str | None = None) -> tuple[ReviewView, ...]:
@@ -57,10 +61,12 @@ def show_review(reader: Reader, review_id: str) -> ReviewView:
     if request is None:
         finding = Finding(review_id, say("there is no such review"), say("see the open ones with `landed review list`"))
         raise Refused("No such review", [finding])
-    charter = charter_of(iteration_of(reader, request))
+    record = iteration_of(reader, request)
+    charter = charter_of(record)
     answers = signoffs_of(reader, review_id)
     waiting = asked(charter, request.requested_by, request.signers) - {answer.role for answer in answers}
     is_open = request.state == "open"
+    shown = datetime.fromisoformat(request.opened_at)
     signed = {(answer.role, answer.decision) for answer in answers}
     return ReviewView(
         request=request,
@@ -78,4 +84,5 @@ def show_review(reader: Reader, review_id: str) -> ReviewView:
         },
         out_of_reach=out_of_reach(charter, request.requested_by, request.signers),
         items=items_of(reader, request.project, review_id),
+        open_controls=open_controls(reader, record, charter, shown, reader.now()) if is_open else (),
     )

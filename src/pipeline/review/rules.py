@@ -10,6 +10,7 @@ from pipeline.charter import DECISIONS, Charter, DecisionName, Role
 from pipeline.charter.patching import apply_patch
 from pipeline.errors import CharterError, Finding
 from pipeline.language import joined, say, term
+from pipeline.review.attesting import OpenControl
 from pipeline.review.items import FeedbackItem
 from pipeline.review.quorum import SignOff
 from pipeline.review.requests import ReviewRequest
@@ -36,6 +37,7 @@ class Attempt:
         delegation: what lets the person answer for the other one now, or None.
         earlier: the answers there are.
         known_items: ids of the project's feedback items so far.
+        open_controls: controls that bar *advance* now, as far as people had to attest to them.
     """
 
     request: ReviewRequest
@@ -52,6 +54,7 @@ class Attempt:
     feedback: tuple[FeedbackItem, ...]
     earlier: tuple[SignOff, ...]
     known_items: frozenset[str]
+    open_controls: tuple[OpenControl, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -185,6 +188,17 @@ def _decision(attempt: Attempt, decision: DecisionName) -> Finding | None:
         return Finding(
             say("decision"), say("advance is barred while a blocking verdict fails ({failed})", failed=failed), remedy
         )
+    if decision == "advance" and attempt.open_controls:
+        found = "; ".join(f"{one.id}: {one.found}" for one in attempt.open_controls)
+        first = attempt.open_controls[0]
+        return Finding(
+            say("decision"),
+            say("advance is barred while a control is open ({found})", found=found),
+            say(
+                "have {role} attest to {control}: `landed controls attest CHARTER {control}`",
+                role=first.role, control=first.id,
+            ),
+        )  # fmt: skip
     return None
 
 

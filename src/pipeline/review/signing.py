@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from datetime import datetime
 from typing import Any, Literal
 
 from sqlalchemy import select
@@ -13,6 +14,7 @@ from pipeline.errors import Finding, Refused
 from pipeline.language import legend, say
 from pipeline.ledger import Ledger, Reader, Transaction, apply_key, enqueue, transition
 from pipeline.ledger.tables import signoffs
+from pipeline.review.attesting import open_controls
 from pipeline.review.items import FeedbackItem, file_item, items_of
 from pipeline.review.quorum import SignOff, asked, outcome
 from pipeline.review.requests import ReviewRequest, charter_of, decide_once, find_review, iteration_of
@@ -105,9 +107,10 @@ def _attempt(tx: Transaction, review_id: str, typed: _Typed) -> Attempt:
         tx.note_refusal("review.refused", "", review_id, typed.person, "", body)
         raise Refused(f"{typed.person} cannot sign", [finding])
     record = iteration_of(tx, request)
+    charter = charter_of(record)
     return Attempt(
         request=request,
-        charter=charter_of(record),
+        charter=charter,
         running=record.state != "awaiting_review",
         person=typed.person,
         on_behalf_of=typed.on_behalf_of,
@@ -120,6 +123,7 @@ def _attempt(tx: Transaction, review_id: str, typed: _Typed) -> Attempt:
         feedback=typed.feedback,
         earlier=signoffs_of(tx, review_id),
         known_items=frozenset(filed.item.id for filed in items_of(tx, request.project)),
+        open_controls=open_controls(tx, record, charter, datetime.fromisoformat(request.opened_at), tx.now()),
     )
 
 

@@ -11,13 +11,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from pipeline.charter import Candidate, Charter
 from pipeline.charter.reading import charter_from_canonical
+from pipeline.compliance.account import Account
+from pipeline.compliance.limits import Limited, limited
 from pipeline.errors import Finding, LandedError, ModelError, Refused
 from pipeline.ledger import IterationRecord, Ledger, all_iterations, recall
-from pipeline.problems.base import Arm, Problem, TrainedCandidate
+from pipeline.problems.base import Accountable, Arm, Problem, TrainedCandidate
 from pipeline.problems.registry import find
 from pipeline.rollout.switch import Standing, newest_charter, standing
 from pipeline.settings import Settings
@@ -35,16 +39,29 @@ class Served:
         alias: the model they come from; ``baseline`` where all units follow today's rule.
         version: of that model; the name of the rule for the baseline.
         proposal: whether nothing is released, so that these are only proposed.
+        account: what there is to say of each decision; None where the problem cannot, or nobody asked.
+        limited: which of them the charter's limits changed, and why; None where there are no limits.
     """
 
     decisions: pd.DataFrame
     alias: Literal["champion", "challenger", "baseline"]
     version: str
     proposal: bool
+    account: Account | None = None
+    limited: Limited | None = None
 
 
-def serve(ledger: Ledger, settings: Settings, project: str, location: Path, alias: Alias | None = None) -> Served:
-    """Decide the next period.
+def serve(
+    ledger: Ledger,
+    settings: Settings,
+    project: str,
+    location: Path,
+    alias: Alias | None = None,
+    *,
+    told: bool = False,
+    explained: bool = False,
+) -> Served:
+    """Decide the next period, within the limits the charter declares.
 
     Args:
         ledger: the record of what is released.
@@ -53,25 +70,47 @@ def serve(ledger: Ledger, settings: Settings, project: str, location: Path, alia
         location: where the newest data lies.
         alias: which model; by default what the ledger says: the released one, today's rule after a stop or when all
             releases were taken back, or the challenger as a proposal while nothing was ever released.
+        told: whether a word on each decision is asked for.
+        explained: whether each decision of the model's is to be taken apart.
 
     Raises:
         ModelError: the model is missing, was changed, or nothing is released and the champion was asked for.
-        Refused: the project is stopped and a model was asked for.
+        Refused: the project is stopped and a model was asked for, or the problem has no word on single decisions.
     """
     now = standing(ledger, project)
     if now.stopped is not None and alias is not None:
         found = f"its rollout was stopped by {now.stopped.actor}: {now.stopped.body['reason']}"
         raise Refused("No model decides", [Finding(f"project {project}", found, "leave `--model` out")])
     if now.release is None and now.ever and alias is None:
-        return _today(newest_charter(ledger, project), location)
+        return _today(newest_charter(ledger, project), location, told=told or explained)
     chosen: Alias = alias or ("champion" if now.release else "challenger")
     record = _record(ledger, project, chosen, now)
     charter = charter_from_canonical(json.loads(record.charter))
     problem = find(charter.problem)
     candidate = _model(ledger, settings, project, chosen, record, charter, problem)
     units = now.release.units if chosen == "champion" and now.release else None
-    decisions = problem.decide(charter, location, Arm(candidate.spec.name, charter, candidate), units)
-    return Served(decisions, chosen, _result(record)["model_version"], proposal=now.release is None)
+    arm, version = Arm(candidate.spec.name, charter, candidate), _result(record)["model_version"]
+    limits = charter.compliance.limits
+    if not (told or explained or limits.any):
+        return Served(problem.decide(charter, location, arm, units), chosen, version, proposal=now.release is None)
+    account = _accountable(problem).account(charter, location, arm, units, explained=None if explained else 0)
+    held = limited(account, limits) if limits.any else None
+    decisions = account.decisions if held is None else with_values(account, held.amounts)
+    return Served(decisions, chosen, version, proposal=now.release is None, account=account, limited=held)
+
+
+def with_values(account: Account, values: NDArray[np.float64]) -> pd.DataFrame:
+    """The decisions with other values, of the same type as before."""
+    kept = account.decisions[account.column].dtype
+    return account.decisions.assign(**{account.column: pd.Series(values, account.decisions.index).astype(kept)})
+
+
+def _accountable(problem: Problem) -> Accountable:
+    if not isinstance(problem, Accountable):
+        found = "it cannot tell about its single decisions"
+        remedy = "leave --explain and --overrides out, and compliance.limits in the charter"
+        raise Refused("No word on single decisions", [Finding(f"problem {problem.name}", found, remedy)])
+    return problem
 
 
 def serves_today(settings: Settings, project: str, location: Path, folder: Path) -> Callable[[Ledger], bool]:
@@ -87,11 +126,14 @@ def serves_today(settings: Settings, project: str, location: Path, folder: Path)
     return lambda copy: serve(copy, bare, project, location).alias == "baseline"
 
 
-def _today(charter: Charter, location: Path) -> Served:
+def _today(charter: Charter, location: Path, *, told: bool = False) -> Served:
     """Today's rule for every unit: no model, no registry."""
-    name = charter.kpi.baseline.policy
-    decisions = find(charter.problem).decide(charter, location, Arm(f"baseline:{name}", charter, baseline=name), None)
-    return Served(decisions, "baseline", name, proposal=False)
+    name, problem = charter.kpi.baseline.policy, find(charter.problem)
+    arm = Arm(f"baseline:{name}", charter, baseline=name)
+    if not told:
+        return Served(problem.decide(charter, location, arm, None), "baseline", name, proposal=False)
+    account = _accountable(problem).account(charter, location, arm, None)
+    return Served(account.decisions, "baseline", name, proposal=False, account=account)
 
 
 def _record(ledger: Ledger, project: str, chosen: Alias, now: Standing) -> IterationRecord:

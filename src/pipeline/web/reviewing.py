@@ -6,7 +6,7 @@ from datetime import date, datetime
 
 from pipeline.charter import Charter, DecisionName, Role
 from pipeline.errors import DataError, Refused
-from pipeline.language import Language, translator
+from pipeline.language import Language, say, term, translator
 from pipeline.ledger import IterationRecord, Reader
 from pipeline.review import ReviewRequest, charter_of, iteration_of, reviews_of, show_review
 from pipeline.review.consequences import consequence
@@ -167,9 +167,14 @@ def _options(found: _Found, language: Language) -> tuple[Option, ...]:
 
 
 def _barred(view: ReviewView, name: DecisionName) -> tuple[str, ...]:
-    if view.request.on_offer(name):
-        return ()
-    return tuple(blocking.reason for blocking in view.request.blocking)
+    failed = () if view.request.on_offer(name) else tuple(blocking.reason for blocking in view.request.blocking)
+    if name != "advance":
+        return failed
+    missing = [
+        say("{text}: the word of {role} is missing.", text=term(one.text), role=term(one.role.replace("_", " ")))
+        for one in view.open_controls
+    ]
+    return (*failed, *missing)
 
 
 def _signatures(view: ReviewView, charter: Charter, decision: DecisionName) -> tuple[Signature, ...]:

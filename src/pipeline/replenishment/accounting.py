@@ -1,0 +1,185 @@
+"""A word on each single order: what today's rule would order, whether the model knows such a case, what moved it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from pipeline.charter import Charter
+from pipeline.compliance.account import Account, Drivers, Names
+from pipeline.problems.base import Arm
+from pipeline.replenishment.baselines import position
+from pipeline.replenishment.features import features_at
+from pipeline.replenishment.forecast import THREADS, LightGBMForecaster
+from pipeline.replenishment.history import History
+from pipeline.replenishment.panel import Bools, Ints, Panel
+from pipeline.replenishment.parameters import Business
+from pipeline.replenishment.teams import asked_of, decider, orders_of
+
+#: Drivers named for each order.
+NAMED = 3
+#: The place in the sequence of weeks is no reason for an order.
+_NO_REASON = "horizon"
+#: Features are 32-bit, and LightGBM writes the ends of its ranges in decimals.
+_SLACK = 1e-5
+
+
+@dataclass(frozen=True)
+class Told:
+    """What there is to say of the panel's series, in their order.
+
+    Attributes:
+        orders, incumbent: (N,) the order, and what today's rule orders.
+        by_model: (N,) whether the model decided.
+        outside: (N,) a feature outside the range the model learned from; empty for none.
+        standing: (N,) the inventory position the order starts from, in units.
+        drivers: why; None where it was not asked for, or no model decides.
+    """
+
+    orders: Ints
+    incumbent: Ints
+    by_model: Bools
+    outside: Names
+    standing: NDArray[np.float64]
+    drivers: Drivers | None
+
+    def as_account(self, decisions: pd.DataFrame, lines: NDArray[np.int64], last: date) -> Account:
+        """The same for the lines of the decisions, which may be in another order.
+
+        Args:
+            decisions: as the source asks for them; the last column holds the order.
+            lines: (M,) the series of each line.
+            last: the last week the orders know.
+        """
+        drivers = self.drivers
+        if drivers is not None:
+            place = np.full(len(self.orders), -1)
+            place[lines] = np.arange(len(lines))
+            there = place[drivers.rows] >= 0
+            drivers = Drivers(place[drivers.rows][there], drivers.names[there], drivers.effects[there], drivers.gap)
+        return Account(
+            decisions=decisions,
+            column=str(decisions.columns[-1]),
+            by_model=self.by_model[lines],
+            incumbent=self.incumbent[lines].astype(np.float64),
+            outside=self.outside[lines],
+            standing=self.standing[lines],
+            cutoff=last,
+            drivers=drivers,
+        )
+
+
+def told(charter: Charter, arm: Arm, units: Sequence[str] | None, panel: Panel, explained: int | None) -> Told:
+    """The orders of :func:`pipeline.replenishment.teams.orders_of`, each with what there is to say of it."""
+    listed = panel.listed[-1]
+    everywhere = np.ones(panel.size, np.bool_)
+    rest = Arm("rest", charter, baseline=charter.kpi.baseline.policy)
+    incumbent = np.where(listed, decider(rest, panel, everywhere)(panel), 0)
+    outside: Names = np.full(panel.size, "", dtype=object)
+    asked = asked_of(charter, units, panel)
+    ours, drivers = asked & listed, None
+    if arm.candidate is None or not ours.any():
+        ours = np.zeros(panel.size, np.bool_)
+    else:
+        model = LightGBMForecaster.load(arm.candidate.directory)
+        rows = np.flatnonzero(ours)
+        matrix = _features(model, arm, panel, asked)[:, rows]
+        outside[rows] = _outside(model, matrix)
+        if explained is None or explained > 0:
+            chosen = _sample(len(rows), explained, charter.seed)
+            drivers = _drivers(model, matrix[:, chosen], rows[chosen])
+    orders = orders_of(charter, arm, units, panel)
+    return Told(orders, incumbent, ours, outside, np.asarray(position(panel), np.float64), drivers)
+
+
+def saved(business: Business, panel: Panel, overrides: pd.DataFrame) -> NDArray[np.float64]:
+    """(M,) what each changed order saved against the model's, by the newsvendor's costs of the week of delivery.
+
+    An order of the end of week ``t`` is there from the start of week ``t + L``. The stock it meets is what the position
+    of week ``t`` left over after the sales of weeks ``t + 1 … t + L - 1``. Where the shelf ran empty in the week of
+    delivery nobody knows how much was asked for: an order raised above the model's then saved at least the shortage
+    between both, one cut below it cannot be judged. Saved is positive where the person did better.
+
+    Args:
+        business: costs per unit and week.
+        panel: of the newest data.
+        overrides: ``store``, ``product``, ``cutoff`` (date), ``model``, ``quantity`` and ``standing``.
+    """
+    place = pd.MultiIndex.from_frame(panel.series[["store", "product"]])
+    column = place.get_indexer(pd.MultiIndex.from_frame(overrides[["store", "product"]].astype(str)))
+    weeks = pd.Index(panel.weeks.astype("datetime64[D]"))
+    row = weeks.get_indexer(pd.DatetimeIndex(overrides["cutoff"]).to_numpy().astype("datetime64[D]"))
+    found = np.full(len(overrides), np.nan)
+    figures = overrides[["model", "quantity", "standing"]].to_numpy(np.float64)
+    for place_, (week, series) in enumerate(zip(row.tolist(), column.tolist(), strict=True)):
+        arrives = week + panel.lead_time
+        if week < 0 or series < 0 or arrives >= panel.periods:
+            continue
+        model, person, standing = figures[place_]
+        stock = max(standing - float(panel.sales[week + 1 : arrives, series].sum()), 0.0)
+        demand = float(panel.sales[arrives, series])
+        if panel.in_stock[arrives, series]:
+            found[place_] = _cost(business, stock + model, demand) - _cost(business, stock + person, demand)
+        elif person >= model:
+            found[place_] = business.shortage_cost * (person - model)
+    return found
+
+
+def _cost(business: Business, stock: float, demand: float) -> float:
+    return business.holding_cost * max(stock - demand, 0.0) + business.shortage_cost * max(demand - stock, 0.0)
+
+
+def cutoff(panel: Panel) -> date:
+    """Monday of the last week the orders know."""
+    day: date = panel.weeks[-1].astype("datetime64[D]").item()
+    return day
+
+
+def _features(model: LightGBMForecaster, arm: Arm, panel: Panel, asked: Bools) -> NDArray[np.float32]:
+    """(L, N, F) as the model sees them; series it does not see stay NaN."""
+    if arm.charter.model.train_on == "all":
+        return features_at(History(panel), panel.periods, model.groups)[0]
+    seen, _ = features_at(History(panel.take(asked)), panel.periods, model.groups)
+    whole = np.full((seen.shape[0], panel.size, seen.shape[2]), np.nan, np.float32)
+    whole[:, asked] = seen
+    return whole
+
+
+def _outside(model: LightGBMForecaster, matrix: NDArray[np.float32]) -> Names:
+    """(n,) the feature that lies farthest outside the range of the training rows; empty for none."""
+    infos = model.booster_.dump_model(num_iteration=1)["feature_infos"]
+    ranges = [infos.get(name) for name in model.names_]
+    low = np.array([one["min_value"] if one else -np.inf for one in ranges])
+    high = np.array([one["max_value"] if one else np.inf for one in ranges])
+    width = np.where(np.isfinite(high - low) & (high > low), high - low, 1.0)
+    beyond = np.maximum(low - matrix, matrix - high) / width
+    farthest = np.nan_to_num(beyond, nan=0.0).max(axis=0)
+    worst = farthest.argmax(axis=1)
+    names = np.array(model.names_, dtype=object)
+    return np.where(farthest[np.arange(len(worst)), worst] > _SLACK, names[worst], "")
+
+
+def _sample(size: int, most: int | None, seed: int) -> NDArray[np.int64]:
+    if most is None or size <= most:
+        return np.arange(size)
+    return np.sort(np.random.default_rng(seed).choice(size, most, replace=False))
+
+
+def _drivers(model: LightGBMForecaster, matrix: NDArray[np.float32], rows: NDArray[np.int64]) -> Drivers:
+    """LightGBM's own SHAP values (TreeSHAP; Lundberg et al., Nature Machine Intelligence 2, 2020), mean over the weeks.
+
+    The model predicts the logarithm of demand over the series' usual level, so that a contribution is a factor on it.
+    """
+    flat = np.ascontiguousarray(matrix).reshape(-1, matrix.shape[2])
+    parts = np.asarray(model.booster_.predict(flat, pred_contrib=True, num_threads=THREADS), np.float64)
+    raw = np.asarray(model.booster_.predict(flat, raw_score=True, num_threads=THREADS), np.float64)
+    gap = float(np.abs(parts.sum(axis=1) - raw).max())
+    names = np.array(model.names_, dtype=object)
+    reasons = names != _NO_REASON
+    mean = parts[:, :-1].reshape(*matrix.shape[:2], -1).mean(axis=0)[:, reasons]
+    order = np.argsort(-np.abs(mean), axis=1, kind="stable")[:, :NAMED]
+    top = np.take_along_axis(mean, order, axis=1)
+    return Drivers(rows, np.where(top != 0, names[reasons][order], ""), np.exp(top), gap)
