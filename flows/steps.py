@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import date
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import pandas as pd
@@ -27,6 +28,7 @@ from pipeline.evaluation.outcomes import Effect, Evaluation
 from pipeline.ledger import all_iterations, get_iteration, mark_done, open_key, recall, record_report, remember
 from pipeline.notices.announcements import announce_review
 from pipeline.problems.base import Arm
+from pipeline.provenance import environment
 from pipeline.reporting.pack import WrittenReport, write
 from pipeline.review.consequences import allowed_decisions
 from pipeline.review.items import record_effect
@@ -238,13 +240,22 @@ def write_evidence(
     """Write the evidence pack, note its hash in the ledger and in MLflow."""
     with bench.step("write report"):
         evidence = assemble(bench, dataset, assessment, candidates, played, field, judgement)
-        report = write(evidence, bench.report_folder, judgement.drift.files if judgement.drift else ())
+        attached = (_environment(bench), *(judgement.drift.files if judgement.drift else ()))
+        report = write(evidence, bench.report_folder, attached)
     with bench.transaction() as tx:
         record_report(tx, bench.record, report.digest, result_of(bench, dataset, candidates, field, judgement, report))
     with bench.step("track in MLflow"):
         track_evidence(bench, dataset, candidates, judgement, report)
     bench.progress.say(f"  evidence {report.digest[:12]} in {report.html}")
     return report
+
+
+def _environment(bench: Workbench) -> Path:
+    """What this iteration ran on, to lie beside its pack."""
+    bench.report_folder.mkdir(parents=True, exist_ok=True)
+    path = bench.report_folder / "environment.txt"
+    path.write_text(environment(), encoding="utf-8")
+    return path
 
 
 @step

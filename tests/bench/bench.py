@@ -18,6 +18,7 @@ from decisions import decisions
 from documents import rewrite
 from figures import Result, machine, versions, write
 from flagship import Flagship
+from records import records
 from rich.console import Console
 from shown import show
 from startup import startup
@@ -30,6 +31,7 @@ class Name(StrEnum):
     """What can be measured, in the order in which it is."""
 
     HELP = "help"
+    LEDGER = "ledger"
     DECISIONS = "decisions"
     VN2 = "vn2"
     CASE = "case"
@@ -38,6 +40,7 @@ class Name(StrEnum):
 
 _WHAT: Mapping[Name, str] = {
     Name.HELP: "landed --help",
+    Name.LEDGER: "verifying a record of a million events",
     Name.DECISIONS: "from a decision to the next iteration, with the stack up",
     Name.VN2: "an iteration on the VN2 files, and the orders after it",
     Name.CASE: "the flagship case as `make run` plays it",
@@ -82,11 +85,12 @@ def main(
 
 def _benchmarks(work: Path, kept: Path, *, quick: bool) -> Mapping[Name, Callable[[], Result]]:
     logs = kept / "logs"
-    for name in ("vn2", "flagship"):
+    for name in ("ledger", "vn2", "flagship"):
         (work / name).mkdir()
     flagship = Flagship(work / "flagship", logs, quick)
     return {
         Name.HELP: lambda: startup(logs),
+        Name.LEDGER: lambda: records(work / "ledger", logs, quick=quick),
         Name.DECISIONS: decisions,
         Name.VN2: lambda: challenge(work / "vn2", logs, quick=quick),
         Name.CASE: flagship.case,

@@ -17,9 +17,12 @@ from pipeline.errors import ChainBroken, Finding, LedgerError, Refused
 from pipeline.ledger import tables
 from pipeline.ledger.chain import GENESIS, canonical, event_hash
 from pipeline.ledger.engines import begin_writing, connect, make_file, parse
+from pipeline.ledger.notary import ANCHORED, Notary
 from pipeline.ledger.trouble import explained
+from pipeline.settings import Settings
 
-_PAGE = 2000
+#: Rows read at once.
+PAGE = 2000
 
 
 def utc_now() -> datetime:
@@ -75,10 +78,12 @@ class Reader(Protocol):
 class Transaction:
     """The only writer of the ledger while it lasts; handed out by :meth:`Ledger.transaction`."""
 
-    def __init__(self, connection: Connection, now: Callable[[], datetime]) -> None:
+    def __init__(self, connection: Connection, now: Callable[[], datetime], notary: Notary) -> None:
         self._connection = connection
         self._now = now
+        self._notary = notary
         self._head: Head | None = None
+        self.to_note: Head | None = None
         self.refusals: list[dict[str, Any]] = []
 
     def now(self) -> datetime:
@@ -97,7 +102,7 @@ class Transaction:
         """Add an event to the chain.
 
         Raises:
-            LedgerError: the body is not JSON.
+            LedgerError: the body is not JSON, or the event is to be signed and the ledger's key is not here.
         """
         head = self._head or last_event(self)
         fields: dict[str, Any] = {
@@ -112,7 +117,12 @@ class Transaction:
         }
         row = {**fields, "previous": head.hash, "hash": event_hash(head.hash, fields)}
         self._connection.execute(tables.events.insert(), row)
+        signature = self._notary.signature(self, row)
+        if signature is not None:
+            self._connection.execute(tables.signatures.insert(), signature)
         self._head = Head(head.seq + 1, row["hash"])
+        if kind in ANCHORED or self.to_note is not None:
+            self.to_note = self._head
         return to_event(row)
 
     def note_refusal(
@@ -141,6 +151,8 @@ class Ledger:
         self.path = Path(str(parsed.database)).absolute() if parsed.drivername == "sqlite" else None
         self.where = str(self.path) if self.path else parsed.render_as_string(hide_password=True)
         self._now = now
+        #: Signs and notes heads down beside the ledger's file, or in the data folder.
+        self.notary = Notary(self.path.parent if self.path else Settings().data)
         self._patience = patience
         self._engine = connect(parsed, patience)
         self._ready = False
@@ -174,11 +186,13 @@ class Ledger:
         transaction: Transaction | None = None
         try:
             with explained(self.where), self._writing() as connection:
-                transaction = Transaction(connection, self._now)
+                transaction = Transaction(connection, self._now, self.notary)
                 yield transaction
         except Refused:
             self._record(transaction.refusals if transaction else [])
             raise
+        if transaction.to_note is not None:
+            self.notary.note(transaction.to_note, self._now())
 
     def rows(self, query: Select[Any]) -> list[dict[str, Any]]:
         """All rows of a query, read in a transaction of its own.
@@ -203,7 +217,7 @@ class Ledger:
         self, project: str | None = None, kind: str | None = None, after: int = 0
     ) -> Iterator[dict[str, Any]]:
         """The rows of :meth:`events` as they are stored, whatever was done to them."""
-        query = select(tables.events).order_by(tables.events.c.seq).limit(_PAGE)
+        query = select(tables.events).order_by(tables.events.c.seq).limit(PAGE)
         if project is not None:
             query = query.where(tables.events.c.project == project)
         if kind is not None:
@@ -211,6 +225,12 @@ class Ledger:
         while page := self.rows(query.where(tables.events.c.seq > after)):
             yield from page
             after = page[-1]["seq"]
+
+    def unguarded(self) -> tuple[str, ...]:
+        """The triggers that refuse to change events and are missing or switched off."""
+        self._prepare()
+        with explained(self.where), self._engine.connect() as connection:
+            return tables.unguarded(connection)
 
     def head(self) -> Head:
         """The last event; seq 0 and the genesis hash when there is none."""
@@ -225,7 +245,7 @@ class Ledger:
     def _record(self, refusals: list[dict[str, Any]]) -> None:
         if refusals:
             with explained(self.where), self._writing() as connection:
-                transaction = Transaction(connection, self._now)
+                transaction = Transaction(connection, self._now, self.notary)
                 for refusal in refusals:
                     transaction.append(**refusal)
 
@@ -239,6 +259,8 @@ class Ledger:
             with explained(self.where):
                 if not self._has_schema():
                     self._create()
+                if self._schema() in tables.EARLIER:
+                    self._migrate()
                 self._check_version()
             self._ready = True
 
@@ -270,11 +292,20 @@ class Ledger:
             finally:
                 raw.close()
 
-    def _check_version(self) -> None:
+    def _schema(self) -> str:
         with self._engine.connect() as connection:
-            rows = connection.execute(select(tables.about.c.value).where(tables.about.c.key == "schema")).all()
-        if [row.value for row in rows] != [tables.SCHEMA]:
-            found = f"its schema is {rows[0].value if rows else 'unknown'}, this version reads {tables.SCHEMA}"
+            return tables.schema_of(connection)
+
+    def _migrate(self) -> None:
+        from pipeline.ledger.migrations import migrate  # Alembic takes a while to import, and is rarely needed
+
+        with self._writing() as connection:
+            migrate(connection)
+
+    def _check_version(self) -> None:
+        schema = self._schema()
+        if schema != tables.SCHEMA:
+            found = f"its schema is {schema or 'unknown'}, this version reads {tables.SCHEMA}"
             remedy = "use the version of Landed that wrote it, or point to another ledger"
             raise LedgerError("The ledger was written by another version", [Finding(self.where, found, remedy)])
 
