@@ -27,7 +27,8 @@ def records(work: Path, logs: Path, *, quick: bool) -> Result:
     long, short = (_verified(work / str(size), logs, size) for size in sizes)
     figures = (
         Figure(f"landed audit verify, {sizes[0]:,} events", long.wall, "s", LIMIT),
-        Figure("peak memory", long.peak / 2**30, "GiB"),
+        Figure("its CPU seconds", long.cpu, "s"),
+        Figure("its peak memory", long.peak / 2**30, "GiB"),
         Figure(f"peak memory to that of {sizes[1]:,} events", long.peak / short.peak, "×", GROWTH),
     )
     return Result("ledger", unjudged(figures) if quick else figures, (long, short), {"events": sizes})
