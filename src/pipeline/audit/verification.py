@@ -50,6 +50,7 @@ def audit(
     tracking: "AuditView | None" = None,
     *,
     public: str | None = None,
+    known: tuple[Anchor, ...] = (),
     deep: bool = False,
 ) -> Audit:
     """Verify a ledger and all that hangs on it.
@@ -59,13 +60,14 @@ def audit(
         settings: where reports, models and datasets lie.
         tracking: MLflow; None leaves it out.
         public: the ledger's public key as known from elsewhere; that of the file beside it, or the chain's, if None.
+        known: heads that the caller knows of.
         deep: read every dataset again and compare its content with its hash.
 
     Raises:
         LedgerError: a store cannot be read.
         ChainBroken: the file of anchors was damaged.
     """
-    anchors = noted_heads(ledger, settings.reports, tracking.anchors() if tracking else ())
+    anchors = known + noted_heads(ledger, settings.reports, tracking.anchors() if tracking else ())
     key = public or _kept(ledger.notary.keys / "ledger.pub")
     chain = verify(ledger, anchors, public=key)
     if not chain.intact:

@@ -1,11 +1,25 @@
 """The command ``landed``. Heavy imports stand inside the commands, so that ``landed --help`` answers at once."""
 
-from pipeline.cli import audit, charters, ingest, operations, outcomes, people, reviews, rollout, runs, site, workers
+from pipeline.cli import (
+    audit,
+    backups,
+    charters,
+    ingest,
+    operations,
+    outcomes,
+    people,
+    reviews,
+    rollout,
+    runs,
+    site,
+    workers,
+)
 from pipeline.cli.app import app
 
 __all__ = [
     "app",
     "audit",
+    "backups",
     "charters",
     "ingest",
     "main",

@@ -226,6 +226,14 @@ class Ledger:
             yield from page
             after = page[-1]["seq"]
 
+    @contextmanager
+    def snapshot(self) -> Iterator[Connection]:
+        """A connection that sees the ledger as it is at one moment, whoever goes on writing."""
+        self._prepare()
+        level = {} if self.path else {"isolation_level": "REPEATABLE READ"}
+        with explained(self.where), self._engine.connect().execution_options(**level) as connection, connection.begin():
+            yield connection
+
     def unguarded(self) -> tuple[str, ...]:
         """The triggers that refuse to change events and are missing or switched off."""
         self._prepare()
