@@ -2,13 +2,17 @@
 
 from collections.abc import Sequence
 
+from pipeline.ledger import Head
+from pipeline.models.records import anchor_tags
 from pipeline.review.quorum import SignOff
 from pipeline.review.requests import ReviewRequest
 from pipeline.rollout.ladder import Release
 from pipeline.settings import Settings
 
 
-def track_decision(settings: Settings, run: str, request: ReviewRequest, signoffs: Sequence[SignOff]) -> None:
+def track_decision(
+    settings: Settings, run: str, request: ReviewRequest, signoffs: Sequence[SignOff], head: Head
+) -> None:
     """Tag a run with what people decided, and who they were."""
     from pipeline.models.tracking import Tracking
 
@@ -18,6 +22,7 @@ def track_decision(settings: Settings, run: str, request: ReviewRequest, signoff
         "landed.reviewers": reviewers,
         "landed.review": request.id,
         "landed.recorded": str(any(signoff.recorded for signoff in signoffs)).lower(),
+        **anchor_tags(head),
     }
     Tracking(settings).record(run, tags=tags)
 

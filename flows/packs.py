@@ -30,6 +30,7 @@ from pipeline.reporting.evidence import (
     Evidence,
     FeedbackShown,
     HistoryPoint,
+    LedgerHead,
     Link,
     ModelShown,
 )
@@ -87,9 +88,15 @@ def assemble(
             Link(say("sign or ask for a change"), "landed review list"),
             Link(say("prove that the record is whole"), "landed audit verify"),
         ),
+        head=_head(bench),
         units_word=bench.problem.unit_word,
         recorded_case=bool(record.why.get("recorded")),
     )
+
+
+def _head(bench: Workbench) -> LedgerHead:
+    head = bench.ledger.head()
+    return LedgerHead(head.seq, head.hash)
 
 
 def result_of(
@@ -122,6 +129,7 @@ def result_of(
         "units_of": _units_of(bench, dataset),
         "location": str(bench.location),
         "report": str(report.html),
+        "files": dict(report.files),
         "basis": evaluation.basis,
         "arms": _arm_figures(judgement),
         "studied": plain(played.studied),

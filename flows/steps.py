@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import date
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from prefect import task
@@ -26,6 +27,7 @@ from pipeline.evaluation.study import Studied
 from pipeline.ledger import all_iterations, get_iteration, mark_done, open_key, recall, record_report, remember
 from pipeline.notices.announcements import announce_review
 from pipeline.problems.base import Arm, Studying
+from pipeline.provenance import environment
 from pipeline.reporting.pack import WrittenReport, write
 from pipeline.review.consequences import allowed_decisions
 from pipeline.review.items import record_effect
@@ -240,7 +242,11 @@ def write_evidence(
     with bench.step("write report"):
         evidence = assemble(bench, dataset, assessment, candidates, played, field, judgement)
         software = bench.report_folder / SOFTWARE
-        attached = [*(judgement.drift.files if judgement.drift else ()), *([software] if software.is_file() else [])]
+        attached = [
+            _environment(bench),
+            *(judgement.drift.files if judgement.drift else ()),
+            *([software] if software.is_file() else []),
+        ]
         report = write(evidence, bench.report_folder, attached)
     with bench.transaction() as tx:
         result = result_of(bench, dataset, candidates, played, field, judgement, report)
@@ -249,6 +255,14 @@ def write_evidence(
         track_evidence(bench, dataset, candidates, judgement, report)
     bench.progress.say(f"  evidence {report.digest[:12]} in {report.html}")
     return report
+
+
+def _environment(bench: Workbench) -> Path:
+    """What this iteration ran on, to lie beside its pack."""
+    bench.report_folder.mkdir(parents=True, exist_ok=True)
+    path = bench.report_folder / "environment.txt"
+    path.write_text(environment(), encoding="utf-8")
+    return path
 
 
 @step

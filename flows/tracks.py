@@ -7,7 +7,7 @@ from flows.workbench import Workbench
 from pipeline.charter import Charter
 from pipeline.datasets.dataset import Dataset
 from pipeline.ledger import record_run
-from pipeline.models.records import CandidateRecord, DatasetRecord, IterationRecord
+from pipeline.models.records import CandidateRecord, DatasetRecord, IterationRecord, anchor_tags
 from pipeline.problems.base import TrainedCandidate
 from pipeline.provenance import code_version
 from pipeline.reporting.pack import WrittenReport
@@ -55,6 +55,7 @@ def track_evidence(
         "landed.model": candidates.chosen.digest,
         "landed.verdict": "fail" if any(verdict.blocks for verdict in judgement.verdicts) else "pass",
         "landed.decision": "awaiting",
+        **anchor_tags(bench.ledger.head()),
     }
     bench.tracking.record(run, metrics=metrics, parameters=_parameters(bench.charter), tags=tags)
     bench.tracking.attach(run, {"evidence": bench.report_folder})

@@ -1,7 +1,9 @@
-"""Which code this is: the version, and a hash of the sources as they are, committed or not."""
+"""Which code this is, and what it runs on: a hash of the sources as they are, committed or not, and all packages."""
 
 import hashlib
+import platform
 from functools import cache
+from importlib.metadata import distributions
 from pathlib import Path
 
 from pipeline import __version__
@@ -16,3 +18,10 @@ def code_version() -> str:
         state.update(path.relative_to(package).as_posix().encode())
         state.update(path.read_bytes())
     return f"{__version__}+{state.hexdigest()[:12]}"
+
+
+def environment() -> str:
+    """Python, system and every installed package with its version, a line each, in the form of a requirements file."""
+    found = {(one.metadata["Name"] or "").lower(): one.version for one in distributions()}
+    packages = "".join(f"{name}=={version}\n" for name, version in sorted(found.items()) if name)
+    return f"# Python {platform.python_version()}, {platform.system()} {platform.machine()}\n{packages}"

@@ -19,6 +19,7 @@ from documents import rewrite
 from figures import Result, machine, versions, write
 from flagship import Flagship
 from pages import pages
+from records import records
 from rich.console import Console
 from shown import show
 from startup import startup
@@ -32,6 +33,7 @@ class Name(StrEnum):
 
     HELP = "help"
     PAGES = "pages"
+    LEDGER = "ledger"
     DECISIONS = "decisions"
     VN2 = "vn2"
     CASE = "case"
@@ -41,6 +43,7 @@ class Name(StrEnum):
 _WHAT: Mapping[Name, str] = {
     Name.HELP: "landed --help",
     Name.PAGES: "fifty people at once on the review site, beside a bare page",
+    Name.LEDGER: "verifying a record of a million events",
     Name.DECISIONS: "from a decision to the next iteration, with the stack up",
     Name.VN2: "an iteration on the VN2 files, and the orders after it",
     Name.CASE: "the flagship case as `make run` plays it",
@@ -85,12 +88,13 @@ def main(
 
 def _benchmarks(work: Path, kept: Path, *, quick: bool) -> Mapping[Name, Callable[[], Result]]:
     logs = kept / "logs"
-    for name in ("vn2", "flagship", "pages"):
+    for name in ("ledger", "vn2", "flagship", "pages"):
         (work / name).mkdir()
     flagship = Flagship(work / "flagship", logs, quick)
     return {
         Name.HELP: lambda: startup(logs),
         Name.PAGES: lambda: pages(work / "pages", logs, quick=quick),
+        Name.LEDGER: lambda: records(work / "ledger", logs, quick=quick),
         Name.DECISIONS: decisions,
         Name.VN2: lambda: challenge(work / "vn2", logs, quick=quick),
         Name.CASE: flagship.case,

@@ -2,6 +2,7 @@
 
 from pipeline.cli import (
     audit,
+    backups,
     charters,
     controls,
     ingest,
@@ -19,6 +20,7 @@ from pipeline.cli.app import app
 __all__ = [
     "app",
     "audit",
+    "backups",
     "charters",
     "controls",
     "ingest",

@@ -1,21 +1,139 @@
-"""``landed audit``: prove that the record is what was written."""
+"""``landed audit``: prove that the record is what was written, here or on a machine without Landed."""
+
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from pipeline.cli.app import app
+
+if TYPE_CHECKING:
+    from pipeline.audit.verification import Audit
+    from pipeline.ledger import IterationRecord, Ledger
+    from pipeline.models.auditing import AuditView
+    from pipeline.settings import Settings
+
+ProjectOrCharter = Annotated[
+    str, typer.Argument(metavar="CHARTER_OR_PROJECT", help="the project's name or its charter", show_default=False)
+]
+Iteration = Annotated[int, typer.Option(help="number of the iteration", min=1, show_default=False)]
+Stage = Annotated[str | None, typer.Option(help="its rung; the one it was trained on if not given", show_default=False)]
 
 audit = typer.Typer(no_args_is_help=True, help="Prove that the record is what was written.")
 app.add_typer(audit, name="audit")
 
 
 @audit.command()
-def verify() -> None:
-    """Check every event of the ledger against the hash chain; name the first that was changed."""
-    from pipeline.ledger.store import Ledger
-    from pipeline.ledger.verify import verify as verify_chain
+def verify(
+    mlflow: Annotated[  # noqa: FBT002 - a flag of the command line
+        bool, typer.Option("--mlflow/--no-mlflow", help="also hold MLflow's runs and models against the record")
+    ] = True,
+    deep: Annotated[  # noqa: FBT002
+        bool, typer.Option("--deep", help="also read every dataset again")
+    ] = False,
+    key: Annotated[
+        str | None, typer.Option(help="the ledger's public key as you know it from elsewhere", show_default=False)
+    ] = None,
+) -> None:
+    """Check every event, and all that the record points at; name the first event that was changed."""
+    from pipeline.audit.verification import audit as audited
+    from pipeline.ledger import Ledger
     from pipeline.settings import Settings
 
-    status = verify_chain(Ledger(Settings().ledger))
-    status.require()
-    typer.secho(f"✓ {status.events} events, chain intact", bold=True, fg="green")
-    typer.echo(f"  head {status.head.hash}")
+    settings = Settings()
+    with Ledger(settings.ledger) as ledger:
+        found = audited(ledger, settings, tracking_store(settings) if mlflow else None, public=key, deep=deep)
+    found.require()
+    show_audit(found)
+
+
+@audit.command()
+def keys() -> None:
+    """Make the key that signs sign-offs and heads from now on; its private half stays in a file of mode 600."""
+    from pipeline.accounts import operator
+    from pipeline.ledger import Ledger
+    from pipeline.ledger.notary import make_key
+    from pipeline.settings import Settings
+
+    settings = Settings()
+    with Ledger(settings.ledger) as ledger:
+        who = operator(ledger, settings).id
+        with ledger.transaction() as tx:
+            made = make_key(tx, ledger.notary, who)
+        typer.secho(f"✓ sign-offs and heads are signed from now on, key {made.public}", bold=True, fg="green")
+        typer.echo(f"  keep {ledger.notary.keys} safe and apart from the backups; without it nobody can sign")
+        typer.echo("  give the key above to your auditors: `landed audit verify --key` holds the record against it")
+
+
+@audit.command()
+def export(
+    project: ProjectOrCharter,
+    iteration: Iteration,
+    out: Annotated[Path, typer.Option(help="file to write, such as case.zip", show_default=False)],
+    stage: Stage = None,
+) -> None:
+    """Write one iteration as one file that a machine without Landed can verify, with the program that does so."""
+    from pipeline.audit.bundle import export as exported
+    from pipeline.ledger import Ledger
+    from pipeline.settings import Settings
+
+    settings = Settings()
+    with Ledger(settings.ledger) as ledger:
+        record = asked_for(ledger, project, iteration, stage)
+        written = exported(ledger, settings, record, out, tracking_store(settings))
+    typer.secho(f"✓ {record.subject}: {len(written.files)} files in {written.path}", bold=True, fg="green")
+    typer.echo(f"  events {written.first} to {written.last}, head {written.head}")
+    typer.echo(f"  SHA-256 {written.sha256}")
+    typer.echo("  anybody verifies it with Python alone:")
+    typer.echo(f"    unzip {written.path.name} verify.py && python3 -I -S verify.py {written.path.name}")
+
+
+def asked_for(ledger: "Ledger", project: str, number: int, stage: str | None) -> "IterationRecord":
+    """The iteration a person means: of a project by its name or charter; the one that trained if no stage is given.
+
+    Raises:
+        LedgerError: there is none.
+    """
+    from pipeline.charter.reading import read_charter
+    from pipeline.errors import Finding, LedgerError
+    from pipeline.ledger import all_iterations
+
+    path = Path(project)
+    name = read_charter(path, date.today()).project if path.suffix in {".yaml", ".yml"} else project
+    records = [one for one in all_iterations(ledger, name) if one.number == number]
+    for record in records:
+        if stage in {None, record.stage}:
+            return record
+    known = ", ".join(f"{one.number} ({one.stage})" for one in all_iterations(ledger, name))
+    found = f"the ledger holds {known or 'none of it'}"
+    finding = Finding(f"iteration {number} of {name}", found, "name one of these, with --iteration and --stage")
+    raise LedgerError("There is no such iteration", [finding])
+
+
+def show_audit(found: "Audit") -> None:
+    """A verification that found nothing."""
+    typer.secho(f"✓ {found.chain.events} events, chain intact", bold=True, fg="green")
+    typer.echo(f"  head {found.chain.head.hash}")
+    if found.anchors:
+        newest = max(found.anchors, key=lambda anchor: anchor.seq)
+        typer.echo(f"  {len(found.anchors)} heads noted down elsewhere agree; the newest is event {newest.seq}")
+    else:
+        typer.echo("  no head was noted down elsewhere yet: a cut-off end would not be seen")
+    typer.echo("  reports, models, sign-offs and releases are those the chain tells of")
+    if found.public:
+        typer.echo(f"  sign-offs are signed by the key {found.public}")
+    else:
+        typer.echo("  sign-offs are not signed; `landed audit keys` makes a key")
+
+
+def tracking_store(settings: "Settings") -> "AuditView | None":
+    """MLflow's store for reading, or None where none was ever made."""
+    from pipeline.models.store import store_of
+
+    store = store_of(settings)
+    if store.database is not None and not store.database.exists():
+        return None
+    from pipeline.models.auditing import AuditView
+
+    return AuditView(settings)

@@ -17,6 +17,9 @@ GENESIS = "0" * 64
 #: The columns an event's hash covers, in the order they are hashed. All of them: no byte of an event is free.
 HASHED = ("seq", "at", "actor", "role", "kind", "project", "subject", "body")
 
+#: Made once: `json.dumps` with separators of its own makes an encoder for each call.
+_encode = json.JSONEncoder(separators=(",", ":"), ensure_ascii=True).encode
+
 
 def canonical(value: object) -> str:
     """One JSON text per value: keys sorted, no blanks, no NaN, characters as they are.
@@ -51,5 +54,5 @@ def event_hash(previous: str, fields: Mapping[str, Any]) -> str:
         64 hexadecimal digits. The preimage is a JSON array, so no two different lists of fields share one; it is
         ASCII, so that a field whose bytes were damaged beyond UTF-8 still has a (different) hash.
     """
-    preimage = json.dumps([previous, *(fields[name] for name in HASHED)], separators=(",", ":"), ensure_ascii=True)
+    preimage = _encode([previous, *[fields[name] for name in HASHED]])
     return hashlib.sha256(preimage.encode("ascii")).hexdigest()

@@ -17,9 +17,12 @@ from pipeline.errors import ChainBroken, Finding, LedgerError, Refused
 from pipeline.ledger import tables
 from pipeline.ledger.chain import GENESIS, canonical, event_hash
 from pipeline.ledger.engines import begin_writing, connect, make_file, parse
+from pipeline.ledger.notary import ANCHORED, Notary
 from pipeline.ledger.trouble import explained
+from pipeline.settings import Settings
 
-_PAGE = 2000
+#: Rows read at once.
+PAGE = 2000
 _LAST = select(tables.events.c.seq, tables.events.c.hash).order_by(tables.events.c.seq.desc()).limit(1)
 
 
@@ -92,8 +95,11 @@ class Reading:
 class Transaction(Reading):
     """The only writer of the ledger while it lasts; handed out by :meth:`Ledger.transaction`."""
 
-    def __init__(self, connection: Connection, now: Callable[[], datetime]) -> None:
+    def __init__(self, connection: Connection, now: Callable[[], datetime], notary: Notary) -> None:
         super().__init__(connection, now)
+        self._notary = notary
+        self._head: Head | None = None
+        self.to_note: Head | None = None
         self._head: Head | None = None
         self.refusals: list[dict[str, Any]] = []
 
@@ -105,7 +111,7 @@ class Transaction(Reading):
         """Add an event to the chain.
 
         Raises:
-            LedgerError: the body is not JSON.
+            LedgerError: the body is not JSON, or the event is to be signed and the ledger's key is not here.
         """
         head = self._head or last_event(self)
         fields: dict[str, Any] = {
@@ -120,7 +126,12 @@ class Transaction(Reading):
         }
         row = {**fields, "previous": head.hash, "hash": event_hash(head.hash, fields)}
         self._connection.execute(tables.events.insert(), row)
+        signature = self._notary.signature(self, row)
+        if signature is not None:
+            self._connection.execute(tables.signatures.insert(), signature)
         self._head = Head(head.seq + 1, row["hash"])
+        if kind in ANCHORED or self.to_note is not None:
+            self.to_note = self._head
         return to_event(row)
 
     def note_refusal(
@@ -152,6 +163,8 @@ class Ledger:
         self.path = Path(str(parsed.database)).absolute() if parsed.drivername == "sqlite" else None
         self.where = str(self.path) if self.path else parsed.render_as_string(hide_password=True)
         self._now = now
+        #: Signs and notes heads down beside the ledger's file, or in the data folder.
+        self.notary = Notary(self.path.parent if self.path else Settings().data)
         self._patience = patience
         self._engine = connect(parsed, patience, kept_open=kept_open)
         self._ready = False
@@ -185,11 +198,13 @@ class Ledger:
         transaction: Transaction | None = None
         try:
             with explained(self.where), self._writing() as connection:
-                transaction = Transaction(connection, self._now)
+                transaction = Transaction(connection, self._now, self.notary)
                 yield transaction
         except Refused:
             self._record(transaction.refusals if transaction else [])
             raise
+        if transaction.to_note is not None:
+            self.notary.note(transaction.to_note, self._now())
 
     def rows(self, query: Select[Any], values: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
         """All rows of a query, read in a transaction of its own.
@@ -224,7 +239,7 @@ class Ledger:
         self, project: str | None = None, kind: str | None = None, after: int = 0
     ) -> Iterator[dict[str, Any]]:
         """The rows of :meth:`events` as they are stored, whatever was done to them."""
-        query = select(tables.events).order_by(tables.events.c.seq).limit(_PAGE)
+        query = select(tables.events).order_by(tables.events.c.seq).limit(PAGE)
         if project is not None:
             query = query.where(tables.events.c.project == project)
         if kind is not None:
@@ -232,6 +247,20 @@ class Ledger:
         while page := self.rows(query.where(tables.events.c.seq > after)):
             yield from page
             after = page[-1]["seq"]
+
+    @contextmanager
+    def snapshot(self) -> Iterator[Connection]:
+        """A connection that sees the ledger as it is at one moment, whoever goes on writing."""
+        self._prepare()
+        level = {} if self.path else {"isolation_level": "REPEATABLE READ"}
+        with explained(self.where), self._engine.connect().execution_options(**level) as connection, connection.begin():
+            yield connection
+
+    def unguarded(self) -> tuple[str, ...]:
+        """The triggers that refuse to change events and are missing or switched off."""
+        self._prepare()
+        with explained(self.where), self._engine.connect() as connection:
+            return tables.unguarded(connection)
 
     def head(self) -> Head:
         """The last event; seq 0 and the genesis hash when there is none."""
@@ -246,7 +275,7 @@ class Ledger:
     def _record(self, refusals: list[dict[str, Any]]) -> None:
         if refusals:
             with explained(self.where), self._writing() as connection:
-                transaction = Transaction(connection, self._now)
+                transaction = Transaction(connection, self._now, self.notary)
                 for refusal in refusals:
                     transaction.append(**refusal)
 
@@ -262,6 +291,8 @@ class Ledger:
             with explained(self.where):
                 if not self._has_schema():
                     self._create()
+                if self._schema() in tables.EARLIER:
+                    self._migrate()
                 self._check_version()
             self._ready = True
 
@@ -293,11 +324,20 @@ class Ledger:
             finally:
                 raw.close()
 
-    def _check_version(self) -> None:
+    def _schema(self) -> str:
         with self._engine.connect() as connection:
-            rows = connection.execute(select(tables.about.c.value).where(tables.about.c.key == "schema")).all()
-        if [row.value for row in rows] != [tables.SCHEMA]:
-            found = f"its schema is {rows[0].value if rows else 'unknown'}, this version reads {tables.SCHEMA}"
+            return tables.schema_of(connection)
+
+    def _migrate(self) -> None:
+        from pipeline.ledger.migrations import migrate  # Alembic takes a while to import, and is rarely needed
+
+        with self._writing() as connection:
+            migrate(connection)
+
+    def _check_version(self) -> None:
+        schema = self._schema()
+        if schema != tables.SCHEMA:
+            found = f"its schema is {schema or 'unknown'}, this version reads {tables.SCHEMA}"
             remedy = "use the version of Landed that wrote it, or point to another ledger"
             raise LedgerError("The ledger was written by another version", [Finding(self.where, found, remedy)])
 

@@ -18,10 +18,13 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    select,
 )
 
-#: Raised when a table changes in a way that older code cannot read.
-SCHEMA = "1"
+#: Version of these tables; a change of them is a step in ``migrations/versions``, named by the next number.
+SCHEMA = "2"
+#: Versions that are brought up to this one when the ledger is opened.
+EARLIER = frozenset({"1"})
 
 metadata = MetaData()
 
@@ -46,6 +49,15 @@ events = Table(
     _text("body"),
     _text("previous"),
     _text("hash"),
+)
+
+#: Signatures by the ledger's key over the hashes of events; which events bear one, the chain itself says.
+signatures = Table(
+    "landed_signatures",
+    metadata,
+    Column("event", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=False),
+    _text("signature"),
+    ForeignKeyConstraint(["event"], ["landed_events.seq"]),
 )
 
 iterations = Table(
@@ -341,7 +353,31 @@ _POSTGRESQL_GUARDS = (
 def create(connection: Connection) -> None:
     """Create all tables and the triggers that refuse UPDATE and DELETE on events; does nothing where they exist."""
     metadata.create_all(connection)
-    for statement in _SQLITE_GUARDS if connection.dialect.name == "sqlite" else _POSTGRESQL_GUARDS:
-        connection.exec_driver_sql(statement)
+    guard(connection)
     if connection.execute(about.select()).first() is None:
         connection.execute(about.insert().values(key="schema", value=SCHEMA))
+
+
+def guard(connection: Connection) -> None:
+    """Create the triggers that refuse UPDATE and DELETE on events, or make sure that they are there."""
+    for statement in _SQLITE_GUARDS if connection.dialect.name == "sqlite" else _POSTGRESQL_GUARDS:
+        connection.exec_driver_sql(statement)
+
+
+def unguarded(connection: Connection) -> tuple[str, ...]:
+    """The triggers that are missing or switched off."""
+    wanted: tuple[str, ...]
+    if connection.dialect.name == "sqlite":
+        wanted = ("landed_events_no_update", "landed_events_no_delete", "landed_events_in_order")
+        query = "SELECT name FROM sqlite_master WHERE type = 'trigger' AND tbl_name = 'landed_events'"
+    else:
+        wanted = ("landed_events_rows", "landed_events_table")
+        query = "SELECT tgname FROM pg_trigger WHERE tgrelid = 'landed_events'::regclass AND tgenabled IN ('O', 'A')"
+    found = {row[0] for row in connection.exec_driver_sql(query)}
+    return tuple(name for name in wanted if name not in found)
+
+
+def schema_of(connection: Connection) -> str:
+    """Version of the tables in a store; empty when it does not say."""
+    rows = connection.execute(select(about.c.value).where(about.c.key == "schema")).all()
+    return str(rows[0].value) if rows else ""

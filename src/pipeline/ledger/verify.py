@@ -1,18 +1,19 @@
 """Verification of the chain: was anything changed, removed, moved or cut off after it was written?"""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy import select
 
 from pipeline.errors import ChainBroken, Finding
-from pipeline.ledger import tables
-from pipeline.ledger.chain import GENESIS, HASHED, event_hash
-from pipeline.ledger.store import Head, Ledger
+from pipeline.ledger import keys, tables
+from pipeline.ledger.anchors import Anchor
+from pipeline.ledger.chain import GENESIS, event_hash
+from pipeline.ledger.notary import KEY_MADE, SIGNED, named_key
+from pipeline.ledger.store import PAGE, Head, Ledger
 
 _REMEDY = "restore the ledger from a backup taken before the change; keep this one as evidence"
-_TEXTS = (*(name for name in HASHED if name != "seq"), "previous", "hash")
 #: Before any number a store can hold as seq, so that an event slipped in before the first is seen.
 _BEFORE_ALL = -(2**63)
 
@@ -48,31 +49,105 @@ class ChainStatus:
             raise ChainBroken("The ledger was changed after it was written", [self.fault])
 
 
-def verify(ledger: Ledger, anchor: Head | None = None) -> ChainStatus:
-    """Recompute every hash, in constant memory.
+def verify(ledger: Ledger, anchors: Iterable[Anchor] = (), *, public: str | None = None) -> ChainStatus:
+    """Recompute every hash and check every signature, in constant memory.
 
-    A chain cannot know by itself that its newest events were cut off, or that all of it was written anew; an
-    anchor kept elsewhere (in a report, a mail, another system) can.
+    A chain cannot know by itself that its newest events were cut off, or that all of it was written anew; anchors
+    kept elsewhere (beside the ledger, in a report, in MLflow, in a mail) can.
 
     Args:
         ledger: the ledger.
-        anchor: a head of this ledger noted down earlier.
+        anchors: heads of this ledger noted down earlier.
+        public: the ledger's public key as known from elsewhere, 64 hexadecimal digits; what the chain says if None.
 
     Raises:
         LedgerError: the store cannot be read at all.
     """
+    noted: dict[int, list[Anchor]] = {}
+    for anchor in anchors:
+        noted.setdefault(anchor.seq, []).append(anchor)
+    seals = _Seals(ledger, public)
     last = Head(0, GENESIS)
     for row in ledger.raw_events(after=_BEFORE_ALL):
-        found = _fault(ledger, row, last)
-        if found is None and anchor and row["seq"] == anchor.seq and row["hash"] != anchor.hash:
-            found = f"its hash is {row['hash'][:12]}…, but {anchor.hash[:12]}… was noted down: the chain was rewritten"
+        found = _fault(ledger, row, last) or seals.fault(row) or _rewritten(row, noted.get(row["seq"], ()))
         if found is not None:
             return ChainStatus(last.seq, last, Finding(_place(row), found, _REMEDY), last.seq + 1)
         last = Head(row["seq"], row["hash"])
-    if anchor and last.seq < anchor.seq:
-        found = f"is missing: the ledger ends at event {last.seq}, but event {anchor.seq} was noted down as written"
+    beyond = [anchor for seq, those in noted.items() if seq > last.seq for anchor in those]
+    if beyond:
+        anchor = max(beyond, key=lambda one: one.seq)
+        found = (
+            f"is missing: the ledger ends at event {last.seq}, but event {anchor.seq} was noted down as written "
+            f"({anchor.where}): its end was cut off"
+        )
         return ChainStatus(last.seq, last, Finding(f"event {last.seq + 1}", found, _REMEDY), last.seq + 1)
-    return ChainStatus(last.seq, last)
+    return seals.judged(ChainStatus(last.seq, last), [anchor for those in noted.values() for anchor in those])
+
+
+class _Seals:
+    """The signatures of a ledger, read beside its events; from the key's own event on they must be there."""
+
+    def __init__(self, ledger: Ledger, public: str | None) -> None:
+        self._rows = self._read(ledger)
+        self._next = next(self._rows, None)
+        self._expected = public
+        self._public = ""
+        self._since = 0
+
+    @staticmethod
+    def _read(ledger: Ledger) -> Iterator[dict[str, Any]]:
+        query, after = select(tables.signatures).order_by(tables.signatures.c.event).limit(PAGE), 0
+        while page := ledger.rows(query.where(tables.signatures.c.event > after)):
+            yield from page
+            after = page[-1]["event"]
+
+    def fault(self, row: Mapping[str, Any]) -> str | None:
+        """What is wrong with an event's signature."""
+        if row["kind"] not in SIGNED:
+            return None
+        if row["kind"] == KEY_MADE and not self._since:
+            self._public, self._since = named_key(row["body"]), row["seq"]
+            if self._expected is not None and self._public != self._expected:
+                return f"names the key {self._public[:12]}…, but the ledger's is {self._expected[:12]}…"
+        if not self._since:
+            return None
+        given = self._of(row["seq"])
+        if given is None:
+            return "bears no signature, although the ledger has a key: the sign-off was not taken by Landed"
+        if not keys.signed(self._public, keys.of_event(row["hash"]), given):
+            return "bears a signature that is not of the ledger's key"
+        return None
+
+    def judged(self, status: ChainStatus, anchors: Iterable[Anchor]) -> ChainStatus:
+        """The status of a sound chain, once the key and the signatures of its anchors were looked at too."""
+        if self._expected is not None and not self._since:
+            found = f"no event names the key {self._expected[:12]}… that the ledger is known to have"
+            return replace(status, fault=Finding("the ledger", found, _REMEDY), fault_at=0)
+        for anchor in anchors:
+            # Only what the notary wrote bears a time and, with a key, a signature; packs and tags do not.
+            if anchor.at and self._since and anchor.seq >= self._since:
+                text = keys.of_head(anchor.seq, anchor.hash, anchor.at)
+                if not keys.signed(self._public, text, anchor.signature):
+                    found = "bears no signature of the ledger's key: it was not noted down by Landed"
+                    return replace(status, fault=Finding(anchor.where, found, _REMEDY), fault_at=anchor.seq)
+        return status
+
+    def _of(self, seq: int) -> str | None:
+        while self._next is not None and self._next["event"] < seq:
+            self._next = next(self._rows, None)
+        if self._next is None or self._next["event"] != seq:
+            return None
+        return str(self._next["signature"])
+
+
+def _rewritten(row: Mapping[str, Any], anchors: Iterable[Anchor]) -> str | None:
+    for anchor in anchors:
+        if row["hash"] != anchor.hash:
+            return (
+                f"its hash is {row['hash'][:12]}…, but {anchor.hash[:12]}… was noted down ({anchor.where}): "
+                "the chain was rewritten"
+            )
+    return None
 
 
 def _place(row: Mapping[str, Any]) -> str:
@@ -82,9 +157,10 @@ def _place(row: Mapping[str, Any]) -> str:
 
 def _fault(ledger: Ledger, row: Mapping[str, Any], last: Head) -> str | None:
     """What is wrong with an event, given the sound one before it."""
-    if any(not isinstance(row[name], str) for name in _TEXTS):
+    try:
+        sound = event_hash(row["previous"], row) == row["hash"]
+    except TypeError:
         return "was changed: a text became something else"
-    sound = event_hash(row["previous"], row) == row["hash"]
     if row["seq"] != last.seq + 1:
         return f"event {last.seq + 1} is missing before it"
     if sound and row["previous"] == last.hash:

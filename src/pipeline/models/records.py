@@ -6,7 +6,17 @@ from pathlib import Path
 
 import pandas as pd
 
+from pipeline.ledger.store import Head
+
 Scalar = str | int | float | bool
+
+#: Tags that hold the ledger's head, so that MLflow is one of the places that know where the ledger ended.
+LEDGER_SEQ, LEDGER_HEAD = "landed.ledger_seq", "landed.ledger_head"
+
+
+def anchor_tags(head: Head) -> dict[str, str]:
+    """The ledger's head as tags of a run."""
+    return {LEDGER_SEQ: str(head.seq), LEDGER_HEAD: head.hash}
 
 
 @dataclass(frozen=True)

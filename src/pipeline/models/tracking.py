@@ -20,7 +20,7 @@ import warnings
 from collections.abc import Mapping
 from importlib.metadata import version as installed
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 from urllib.parse import urlparse
 from urllib.request import url2pathname
 
@@ -49,6 +49,7 @@ from pipeline.models.store import opened, store_of
 from pipeline.settings import Settings
 
 Alias = Literal["challenger", "champion"]
+ALIASES: tuple[Alias, ...] = get_args(Alias)
 Status = Literal["FINISHED", "FAILED", "KILLED"]
 
 ITERATION = "landed.iteration"

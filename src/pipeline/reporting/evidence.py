@@ -372,6 +372,14 @@ class OverridesShown:
         return self.changed / self.decisions if self.decisions else 0.0
 
 
+@dataclass(frozen=True)
+class LedgerHead:
+    """The ledger's last event when the pack was made: printed here, it shows whether the ledger was cut off later."""
+
+    seq: int
+    hash: str
+
+
 @dataclass(frozen=True, kw_only=True)
 class Evidence:
     """All an evidence pack shows.
@@ -400,6 +408,7 @@ class Evidence:
         decisions: which decisions are open, and what each will do.
         limits: sentences on what this evidence cannot tell.
         links: where to look further.
+        head: the ledger's head when the pack was made.
         units_word: plural of what a unit is, such as ``stores``.
         recorded_case: whether decisions in this case are recorded rather than made by people.
     """
@@ -432,6 +441,7 @@ class Evidence:
     decisions: tuple[DecisionOption, ...] = ()
     limits: tuple[str, ...] = ()
     links: tuple[Link, ...] = ()
+    head: LedgerHead | None = None
     units_word: str = "units"
     recorded_case: bool = False
 

@@ -9,7 +9,7 @@ from sqlalchemy import select
 from pipeline.charter import Charter, DecisionName
 from pipeline.charter.patching import apply_patch
 from pipeline.errors import CharterError, Finding, Refused
-from pipeline.ledger import IterationRecord, Transaction, apply_key, mark_done, transition
+from pipeline.ledger import IterationRecord, Reader, Transaction, apply_key, mark_done, transition
 from pipeline.ledger.tables import applied
 from pipeline.review.backing import unbacked_by_events
 from pipeline.review.items import FeedbackItem, Filed, ItemStatus, items_of, settle
@@ -67,9 +67,9 @@ def mark_applied(tx: Transaction, review_id: str) -> Applied | None:
     record = iteration_of(tx, request)
     answers = signoffs_of(tx, review_id)
     filed = items_of(tx, request.project, review_id)
-    objection = _objection(tx, request, record, answers, filed)
-    if objection is not None:
-        raise _refuse(tx, review_id, request, objection)
+    found = objection(tx, request)
+    if found is not None:
+        raise _refuse(tx, review_id, request, found)
     charter, items = dispose(charter_of(record), request.decision, filed)
     return _apply(tx, Applied(request, record, request.decision, answers, charter, items))
 
@@ -154,17 +154,13 @@ def _apply(tx: Transaction, result: Applied) -> Applied:
     return Applied(now, record, result.decision, result.signoffs, result.charter, result.items)
 
 
-def _objection(
-    tx: Transaction,
-    request: ReviewRequest,
-    record: IterationRecord,
-    answers: Sequence[SignOff],
-    items: Sequence[Filed],
-) -> str | None:
-    """Why the record does not bear the decision, or None."""
+def objection(reader: Reader, request: ReviewRequest) -> str | None:
+    """Why the record does not bear a request's decision, or None."""
+    record, answers = iteration_of(reader, request), signoffs_of(reader, request.id)
+    items = items_of(reader, request.project, request.id)
     if record.report_digest != request.report_digest:
         return "the iteration's report is not the one that was signed"
-    unbacked = unbacked_by_events(tx, request, record, answers, items)
+    unbacked = unbacked_by_events(reader, request, record, answers, items)
     if unbacked is not None:
         return unbacked
     taken = outcome(charter_of(record), answers, request.requested_by, request.signers)

@@ -1,0 +1,3 @@
+from tests.audit.conftest import kept, made
+
+__all__ = ["kept", "made"]
