@@ -2,9 +2,9 @@
 
 import typer
 
-from pipeline.cli.app import app
+from pipeline.cli.app import app, group
 
-audit = typer.Typer(no_args_is_help=True, help="Prove that the record is what was written.")
+audit = group("Prove that the record is what was written.")
 app.add_typer(audit, name="audit")
 
 
