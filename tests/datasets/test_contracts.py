@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pandera.errors import SchemaErrors
 from pandera.pandas import Check, Column, DataFrameSchema
 
 from pipeline.datasets.contracts import apply_contracts, duplicates_in
@@ -78,6 +79,68 @@ def test_what_a_contract_let_through_pandera_itself_accepts(rows):
     except DataError:
         return
     SCHEMA.validate(clean["t"], lazy=True)
+
+
+CELLS = st.lists(
+    st.tuples(
+        st.sampled_from(["a", "b", "c", "z"]),
+        st.sampled_from(["2024-01-01", "2024-01-08", "2024-01-15", "2024-01-16"]),
+        st.integers(-1, 6) | st.just(900),
+        st.sampled_from([0.5, 1.0, -2.0, None]),
+    ),
+    min_size=1,
+    max_size=25,
+)
+TYPED = DataFrameSchema(
+    {
+        **SCHEMA.columns,
+        "shop": Column(str, Check.isin(["a", "b", "c"], error="known shop")),
+        "price": Column(float, Check.gt(0, error="price > 0"), nullable=True),
+    },
+    unique=["shop", "week", "units"],
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(CELLS)
+def test_on_typed_cells_exactly_the_rows_that_pandera_finds_at_fault_are_refused(cells):
+    frame = pd.DataFrame(cells, columns=["shop", "week", "units", "price"])
+    frame = frame.astype({"shop": "str", "week": "datetime64[us]", "units": "int64", "price": "float64"})
+    at_fault: set[int] = set()
+    try:
+        TYPED.validate(frame, lazy=True)
+    except SchemaErrors as errors:
+        single = errors.failure_cases[errors.failure_cases["check"] != "multiple_fields_uniqueness"]
+        at_fault = set(single["index"].astype(int))
+    good = frame.drop(index=sorted(at_fault))
+    # Pandera names every row of a repeated key; the first that is otherwise good is kept here.
+    repeated: set[int] = set()
+    try:
+        TYPED.validate(good, lazy=True)
+    except SchemaErrors as errors:
+        repeated = set(errors.failure_cases["index"].astype(int))
+    later = {row for row in repeated if good.loc[:row, TYPED.unique].duplicated(keep="first").iloc[-1]}
+    if at_fault | later == set(frame.index):
+        with pytest.raises(DataError):
+            apply_contracts({"t": frame}, {"t": TYPED})
+        return
+    clean, quarantine = apply_contracts({"t": frame}, {"t": TYPED})
+    assert set(quarantine.rows["row"]) == at_fault | later
+    pd.testing.assert_frame_equal(clean["t"], frame.drop(index=sorted(at_fault | later)).reset_index(drop=True))
+
+
+def test_a_check_of_a_whole_column_is_never_passed_by_its_distinct_values():
+    few = DataFrameSchema({"units": Column(int, Check(lambda units: units.sum() < 10, error="fewer than ten"))})
+    with pytest.raises(DataError, match="failed as a whole"):
+        apply_contracts({"t": pd.DataFrame({"units": [4] * 5})}, {"t": few})
+    clean, _ = apply_contracts({"t": pd.DataFrame({"units": [4] * 2})}, {"t": few})
+    assert len(clean["t"]) == 2
+
+
+def test_the_same_value_written_differently_is_the_same_key():
+    frame = pd.DataFrame({"a": ["7", " 7", "7.0", "8", None]}, dtype="str")
+    _, quarantine = apply_contracts({"t": frame}, {"t": DataFrameSchema({"a": Column(int)}, unique=["a"])})
+    assert quarantine.rows["row"].tolist() == [1, 2, 4]
 
 
 def test_a_refused_row_carries_all_its_reasons():

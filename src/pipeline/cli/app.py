@@ -34,10 +34,18 @@ def show_error(error: LandedError) -> None:
         typer.secho(f"    → {finding.remedy}", err=True, fg="cyan")
 
 
+def group(text: str) -> typer.Typer:
+    """A group of commands under one word; its help is plain text, as all help is: see :data:`app`."""
+    return typer.Typer(no_args_is_help=True, rich_markup_mode=None, help=text)
+
+
 app = typer.Typer(
     cls=Commands,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
+    context_settings={"max_content_width": 100},
+    # Boxes around the help cost more than all the rest of it: rich takes longer to load than Python itself.
+    rich_markup_mode=None,
     help="Take an AI project from pilot to scale: charter, evidence, sign-off, rollout.",
     epilog="Exit codes: 0 done · 2 charter or usage · 3 data · 4 refused · 5 ledger · 6 model · 130 stopped.",
 )

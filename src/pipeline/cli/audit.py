@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pipeline.cli.app import app
+from pipeline.cli.app import app, group
 
 if TYPE_CHECKING:
     from pipeline.audit.verification import Audit
@@ -20,7 +20,7 @@ ProjectOrCharter = Annotated[
 Iteration = Annotated[int, typer.Option(help="number of the iteration", min=1, show_default=False)]
 Stage = Annotated[str | None, typer.Option(help="its rung; the one it was trained on if not given", show_default=False)]
 
-audit = typer.Typer(no_args_is_help=True, help="Prove that the record is what was written.")
+audit = group("Prove that the record is what was written.")
 app.add_typer(audit, name="audit")
 
 

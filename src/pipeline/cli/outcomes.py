@@ -6,13 +6,13 @@ from typing import Annotated
 
 import typer
 
-from pipeline.cli.app import app
+from pipeline.cli.app import app, group
 from pipeline.cli.charters import CharterFile
 from pipeline.cli.rollout import Actor, Reason
 
-outcomes = typer.Typer(no_args_is_help=True, help="Field results, as they come: late, partial or corrected.")
+outcomes = group("Field results, as they come: late, partial or corrected.")
 app.add_typer(outcomes, name="outcomes")
-charter = typer.Typer(no_args_is_help=True, help="The sponsor's word on a charter.")
+charter = group("The sponsor's word on a charter.")
 app.add_typer(charter, name="charter")
 
 

@@ -5,14 +5,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pipeline.cli.app import app
+from pipeline.cli.app import app, group
 
 if TYPE_CHECKING:
     from pipeline.accounts import Token
     from pipeline.ledger import Ledger
     from pipeline.settings import Settings
 
-people = typer.Typer(no_args_is_help=True, help="Who may sign in, who stands in for whom, and their API tokens.")
+people = group("Who may sign in, who stands in for whom, and their API tokens.")
 app.add_typer(people, name="people")
 
 _DAY = "%Y-%m-%d"

@@ -5,9 +5,9 @@ from typing import Annotated
 
 import typer
 
-from pipeline.cli.app import app
+from pipeline.cli.app import app, group
 
-review = typer.Typer(no_args_is_help=True, help="What waits for people: list, show, sign.")
+review = group("What waits for people: list, show, sign.")
 app.add_typer(review, name="review")
 
 ReviewId = Annotated[str, typer.Argument(help="the review's id, as `landed review list` shows it", show_default=False)]

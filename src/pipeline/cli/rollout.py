@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pipeline.cli.app import app
+from pipeline.cli.app import app, group
 
 if TYPE_CHECKING:
     from pipeline.rollout.breach import Proposal
     from pipeline.rollout.switch import Standing
 
-rollout = typer.Typer(no_args_is_help=True, help="Who follows the model now; stop and resume.")
+rollout = group("Who follows the model now; stop and resume.")
 app.add_typer(rollout, name="rollout")
 
 Project = Annotated[str, typer.Argument(help="the project, as its charter names it", show_default=False)]

@@ -1,13 +1,14 @@
 """Bring a column to the type its contract asks for, and say which cells cannot be.
 
-Text is parsed once per distinct value, not once per row: a column of millions of cells has few distinct values.
+Text and times are looked at once per distinct value, not once per row: a column of millions of cells has few of them.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 from numpy.typing import NDArray
 
 Bools = NDArray[np.bool_]
@@ -21,11 +22,16 @@ class Coerced:
         cells: the values; those that did not pass hold a filler of the right type.
         passed: (rows,) which cells have the type.
         wording: what was asked for, as in "is not a whole number".
+        codes: (rows,) a number per value, the same for equal ones, -1 where the cell is missing; None where each cell
+            was looked at.
+        distinct: the values that occur and have the type; None likewise.
     """
 
     cells: pd.Series
     passed: Bools
     wording: str
+    codes: NDArray[np.integer] | None = None
+    distinct: pd.Series | None = None
 
     def reason(self, value: object) -> str:
         """Why this value did not pass."""
@@ -49,24 +55,47 @@ def coerce(values: pd.Series, asked: str, *, nullable: bool) -> Coerced:
     if kind is None:
         raise ValueError(f"a contract asks for type {asked}; known are {', '.join(_KINDS)}")
     parse, wording = _KINDS[kind]
+    may_be_missing = nullable and kind in _MAY_BE_MISSING
     if _is_parsed(values, kind):
         parsed, valid = parse(values)
+        counted = _counted(parsed) if kind == "int" else None
+        if counted is not None and valid.all():
+            parsed.name = values.name
+            return Coerced(parsed, valid, wording, *counted)
+        return _coerced(values, parsed, valid, wording, may_be_missing=may_be_missing)
+    codes, distinct = _distinct(values)
+    of_distinct, valid_distinct = parse(pd.Series(distinct))
+    valid = codes >= 0 if valid_distinct.all() else np.append(valid_distinct, False)[codes]
+    if of_distinct.dtype == values.dtype and of_distinct.equals(pd.Series(distinct)):
+        # Every cell that is there has its type already.
+        parsed = values.reset_index(drop=True)
     else:
-        codes, distinct = _distinct(values)
-        of_distinct, valid_distinct = parse(pd.Series(distinct))
         # One filler at the end, for -1: the code of a missing cell.
         filler = of_distinct.iloc[:1] if len(of_distinct) else pd.Series(["0"])
         parsed = pd.concat([of_distinct, filler], ignore_index=True).iloc[codes].reset_index(drop=True)
-        valid = np.append(valid_distinct, False)[codes]
+        # What was written differently may be the same value: " 7" and "7".
+        codes = np.append(pd.factorize(of_distinct)[0], -1)[codes]
+    result = _coerced(values, parsed, valid, wording, may_be_missing=may_be_missing)
+    return replace(result, codes=codes, distinct=of_distinct[valid_distinct])
+
+
+def _coerced(values: pd.Series, parsed: pd.Series, valid: Bools, wording: str, *, may_be_missing: bool) -> Coerced:
     missing = values.isna().to_numpy()
-    parsed = parsed.mask(missing) if nullable and kind in _MAY_BE_MISSING and missing.any() else parsed
-    passed = np.where(missing, nullable and kind in _MAY_BE_MISSING, valid)
+    if missing.any():
+        parsed = parsed.mask(missing) if may_be_missing else parsed
+        valid = np.where(missing, may_be_missing, valid)
     parsed.name = values.name
-    return Coerced(parsed, passed, wording)
+    return Coerced(parsed, valid, wording)
 
 
-def _distinct(values: pd.Series) -> tuple[NDArray[np.int64], pd.Index]:
+def _distinct(values: pd.Series) -> tuple[NDArray[np.integer], pd.Index]:
     """Codes into the distinct values; lists and other values that cannot be compared count as their text."""
+    if isinstance(values.dtype, pd.StringDtype) and values.dtype.storage == "pyarrow":
+        # What pandas.factorize does, without its two further copies of the codes.
+        texts = pa.array(values)
+        whole = texts if isinstance(texts, pa.Array) else texts.dictionary_encode().combine_chunks()
+        encoded = whole.dictionary_encode()
+        return encoded.indices.fill_null(-1).to_numpy(), pd.Index(encoded.dictionary.to_pandas(), dtype="str")
     try:
         codes, distinct = pd.factorize(values)
     except TypeError:
@@ -74,9 +103,19 @@ def _distinct(values: pd.Series) -> tuple[NDArray[np.int64], pd.Index]:
     return codes, pd.Index(distinct)
 
 
+def _counted(values: pd.Series) -> tuple[NDArray[np.integer], pd.Series] | None:
+    """Whole numbers from 0 up to the number of rows are their own codes; None for others."""
+    numbers = values.to_numpy()
+    if not len(numbers) or int(numbers.min()) < 0 or int(numbers.max()) > len(numbers):
+        return None
+    present = np.zeros(len(numbers) + 1, np.bool_)
+    present[numbers] = True
+    return numbers, pd.Series(np.flatnonzero(present))
+
+
 def _is_parsed(values: pd.Series, kind: str) -> bool:
-    """Whether the cells are numbers, times or truth values already, so that distinct values save nothing."""
-    native = {"int": "iuf", "float": "iuf", "bool": "b", "datetime": "M", "str": ""}[kind]
+    """Whether the cells are numbers or truth values already, so that nothing is to be parsed."""
+    native = {"int": "iuf", "float": "iuf", "bool": "b", "datetime": "", "str": ""}[kind]
     return isinstance(values.dtype, np.dtype) and values.dtype.kind in native
 
 

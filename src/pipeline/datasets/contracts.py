@@ -4,7 +4,8 @@ A contract is a :class:`pandera.pandas.DataFrameSchema` per table: the type of e
 columns that make a row unique. Rows are judged in this order:
 
 1. each cell is brought to its column's type; what cannot be is refused (``units: 'three' is not a whole number``);
-2. each column's checks run on the cells that passed, lazily, so that every failure is found;
+2. each column's checks run on the cells that passed, lazily, so that every failure is found. A check judges a cell by
+   its value alone, so it runs on the distinct values first; only if it fails there, on every cell;
 3. among rows that passed both, the first of each unique key is kept and later copies are refused.
 
 Pandera's own ``drop_invalid_rows`` loses count of rows (unionai-oss/pandera#1830, #1852) and its coercion walks
@@ -26,7 +27,7 @@ from numpy.typing import NDArray
 from pandera.errors import SchemaErrors
 from pandera.pandas import Column, DataFrameSchema
 
-from pipeline.datasets.coercion import coerce
+from pipeline.datasets.coercion import Coerced, coerce
 from pipeline.datasets.dataset import Quarantine, Tables
 from pipeline.errors import DataError, Finding
 
@@ -103,6 +104,7 @@ class _Sheet:
     size: int
     cells: dict[str, pd.Series] = field(default_factory=dict)
     passed: dict[str, NDArray[np.bool_]] = field(default_factory=dict)
+    codes: dict[str, NDArray[np.integer]] = field(default_factory=dict)  # of columns whose distinct values are known
     reasons: dict[int, list[str]] = field(default_factory=lambda: defaultdict(list))
     spoilt: dict[str, tuple[str, str, str]] = field(default_factory=dict)  # column: found type, asked type, example
     clean: pd.DataFrame = field(default_factory=pd.DataFrame)
@@ -137,7 +139,7 @@ class _Sheet:
     def quarantine(self, table: pd.DataFrame) -> pd.DataFrame:
         """The refused rows as :class:`Quarantine` holds them."""
         rows = sorted(self.reasons)
-        records = table.iloc[rows].to_dict(orient="records")
+        records = table.iloc[rows].to_dict(orient="records") if rows else []
         frame = pd.DataFrame(
             {
                 "row": np.array(rows, np.int64),
@@ -173,8 +175,9 @@ def _judge(name: str, table: pd.DataFrame, schema: DataFrameSchema) -> _Sheet:
         column = str(label)
         if column not in table.columns:
             continue
-        passed = _coerce_column(sheet, column, table[column], rule)
-        _check_column(sheet, column, rule, passed)
+        coerced = _coerce_column(sheet, column, table[column], rule)
+        if coerced.distinct is None or not _holds(rule, column, coerced.distinct):
+            _check_column(sheet, column, rule, coerced.passed)
     if schema.strict != "filter":
         free = {str(label): table[label] for label in table.columns if str(label) not in sheet.cells}
         sheet.cells |= free
@@ -182,21 +185,41 @@ def _judge(name: str, table: pd.DataFrame, schema: DataFrameSchema) -> _Sheet:
     if not sheet.spoilt:
         _keep_first(sheet, list(schema.unique or []))
         good = sheet.good()
-        cells = pd.DataFrame(sheet.cells)
+        cells = pd.DataFrame(sheet.cells, copy=False)
         sheet.clean = cells if good.all() else cells.loc[good].reset_index(drop=True)
     return sheet
 
 
-def _coerce_column(sheet: _Sheet, column: str, values: pd.Series, rule: Column) -> NDArray[np.bool_]:
-    """Bring a column to its type; returns which cells have it now."""
+def _coerce_column(sheet: _Sheet, column: str, values: pd.Series, rule: Column) -> Coerced:
+    """Bring a column to its type, and blame the cells that cannot be."""
     asked = str(rule.dtype)
     result = coerce(values, asked, nullable=bool(rule.nullable))
     sheet.cells[column], sheet.passed[column] = result.cells, result.passed
+    if result.codes is not None:
+        sheet.codes[column] = result.codes
+    if result.passed.all():
+        return result
     failed = np.flatnonzero(~result.passed)
     if len(failed) == len(values):
         sheet.spoilt[column] = (str(values.dtype), asked, result.reason(values.iloc[0]))
     sheet.blame(failed, [f"{column}: {result.reason(value)}" for value in values.iloc[failed]])
-    return result.passed
+    return result
+
+
+def _holds(rule: Column, column: str, distinct: pd.Series) -> bool:
+    """Whether every check holds for each of these values; False too where one judges the column as a whole."""
+    if not rule.checks or distinct.empty:
+        return not rule.checks
+    try:
+        _bare(rule, column).validate(pd.DataFrame({column: distinct}), lazy=True)
+    except SchemaErrors:
+        return False
+    return all(isinstance(check(distinct).check_output, pd.Series) for check in rule.checks)
+
+
+def _bare(rule: Column, column: str) -> Column:
+    """The checks of a column alone; its type was seen to before."""
+    return Column(None, checks=rule.checks, nullable=True, name=column)
 
 
 def _check_column(sheet: _Sheet, column: str, rule: Column, passed: NDArray[np.bool_]) -> None:
@@ -205,9 +228,8 @@ def _check_column(sheet: _Sheet, column: str, rule: Column, passed: NDArray[np.b
         return
     values = sheet.cells[column]
     frame = pd.DataFrame({column: values if passed.all() else values[passed]})
-    bare = Column(None, checks=rule.checks, nullable=True, name=column)
     try:
-        bare.validate(frame, lazy=True, inplace=True)
+        _bare(rule, column).validate(frame, lazy=True, inplace=True)
     except SchemaErrors as errors:
         cases = errors.failure_cases
         found = [
@@ -236,7 +258,9 @@ def _keep_first(sheet: _Sheet, key: list[str]) -> None:
     """
     if not key:
         return
-    code = _codes(sheet, key)
+    code, room = _codes(sheet, key)
+    if not sheet.reasons and room <= _DENSE * sheet.size and _all_differ(code, room):
+        return
     good = sheet.good()
     rows = np.flatnonzero(good)
     order = rows[np.argsort(code[rows], kind="stable")]
@@ -252,22 +276,38 @@ def _keep_first(sheet: _Sheet, key: list[str]) -> None:
         sheet.reasons[row].append(f"{_DUPLICATE}{original} ({', '.join(key)}), {_likeness(sheet, row, original)}")
 
 
-def _codes(sheet: _Sheet, key: list[str]) -> NDArray[np.int64]:
-    """(rows,) one integer per distinct key; -1 where a cell of the key is missing or not of its type."""
+def _all_differ(code: NDArray[np.int64], room: int) -> bool:
+    """Whether no number below ``room`` occurs twice; a mark for each is faster than sorting."""
+    seen = np.zeros(room + 1, np.bool_)
+    seen[code] = True
+    return int(np.count_nonzero(seen)) == len(code)
+
+
+def _codes(sheet: _Sheet, key: list[str]) -> tuple[NDArray[np.int64], int]:
+    """(rows,) one integer per distinct key, below the number returned with it.
+
+    It is -1 where a cell of the key is missing or not of its type.
+    """
     code, room = np.zeros(sheet.size, np.int64), 1
     usable = np.ones(sheet.size, np.bool_)
-    for column in key:
-        codes, distinct = pd.factorize(sheet.cells[column])
-        room *= len(distinct) + 1
+    for column in key:  # in place: on millions of rows each further array costs as much as the sum itself
+        codes = sheet.codes[column] if column in sheet.codes else pd.factorize(sheet.cells[column])[0]
+        values = int(codes.max(initial=-1)) + 1
+        room *= values + 1
         if room > _MOST_KEYS:
             code, few = pd.factorize(code)
-            room = (len(few) + 1) * (len(distinct) + 1)
-        code = code * (len(distinct) + 1) + codes
-        usable &= sheet.passed[column] & (codes >= 0)
-    return np.where(usable, code, -1)
+            room = (len(few) + 1) * (values + 1)
+        code *= values + 1
+        code += codes
+        usable &= sheet.passed[column]
+        usable &= codes >= 0
+    code[~usable] = -1
+    return code, room
 
 
 _MOST_KEYS = 2**62
+#: Up to so many possible keys per row each has a mark.
+_DENSE = 8
 
 
 def _likeness(sheet: _Sheet, row: int, original: int) -> str:

@@ -176,16 +176,17 @@ def features_at(history: History, known: int, groups: tuple[str, ...]) -> tuple[
     """All features of all series at the end of week ``known``.
 
     Returns:
-        (lead_time, N, F) float32 and the F names, ``horizon`` first. Missing values are NaN.
+        (lead_time, N, F) float32 and the F names, ``horizon`` first. Missing values are NaN. Each feature lies
+        together in memory, as (lead_time, N): written between the others it would touch all of them.
     """
     shape = (history.lead_time, history.panel.size)
     columns: dict[str, Array] = {"horizon": np.arange(1.0, shape[0] + 1)[:, None] * np.ones((1, shape[1]))}
     for group in groups:
         columns |= GROUPS[group](history, known)
-    matrix = np.empty((*shape, len(columns)), np.float32)
-    for position, values in enumerate(columns.values()):
-        matrix[:, :, position] = values
-    return matrix, tuple(columns)
+    planes = np.empty((len(columns), *shape), np.float32)
+    for plane, values in zip(planes, columns.values(), strict=True):
+        plane[:] = values
+    return np.moveaxis(planes, 0, -1), tuple(columns)
 
 
 def _targets(history: History, known: int) -> NDArray[np.int64]:

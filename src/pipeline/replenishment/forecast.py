@@ -20,7 +20,7 @@ from pipeline.replenishment.panel import Bools, Panel
 from pipeline.replenishment.parameters import Objective
 from pipeline.replenishment.policy import Forecast
 from pipeline.replenishment.spread import Spread, measure_spread
-from pipeline.replenishment.training import Rows, held_out, training_rows
+from pipeline.replenishment.training import Draw, Rows, drawn_rows, held_out
 
 #: Weeks at the end of the history that calibrate the spread before the final fit sees them.
 HELD_OUT = 10
@@ -90,9 +90,8 @@ class LightGBMForecaster(BaseEstimator):  # type: ignore[misc]  # scikit-learn s
         history = History(panel)
         weeks = panel.periods
         first = max(weeks - self.train_periods, 1)
-        early = training_rows(
-            history, first, weeks - HELD_OUT, self.groups, int(self.row_budget * CALIBRATION_ROWS), self.seed
-        )
+        draws = (Draw(weeks - HELD_OUT, int(self.row_budget * CALIBRATION_ROWS)), Draw(weeks, self.row_budget))
+        early, rows = drawn_rows(history, first, draws, self.groups, self.seed)
         if not len(early.demand) or float(early.demand.sum()) <= 0:
             raise ModelError(
                 "nothing to learn from",
@@ -105,7 +104,6 @@ class LightGBMForecaster(BaseEstimator):  # type: ignore[misc]  # scikit-learn s
         self.names_ = early.names
         self.booster_ = self._boost(early, max(int(self.rounds * CALIBRATION_SHARE), 1))
         self._calibrate(history, weeks)
-        rows = training_rows(history, first, weeks, self.groups, self.row_budget, self.seed)
         self.booster_ = self._boost(self._supposed(rows), self.rounds)
         return self
 

@@ -5,6 +5,8 @@ with what its sales let suppose (:mod:`pipeline.replenishment.censoring`) or, wi
 asked of a :class:`History` at ``known`` weeks reads rows ``< known`` only; the planned calendars are the exception.
 """
 
+from functools import cached_property
+
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
@@ -34,30 +36,64 @@ class History:
         units, count, squares, sold_weeks: sums over usable cells: demand, cells, squared demand, cells with demand.
         known_weeks, listed_weeks: known and listed cells.
         plain_units, plain_count: sums over usable cells without a promotion.
+
+    The sums are made when they are first asked for: a model that rests on few groups of features needs few of them.
     """
 
     def __init__(self, panel: Panel) -> None:
         self.panel = panel
         self.lead_time = panel.lead_time
         self.known = panel.in_stock & panel.listed
-        promoted = panel.promotion[: panel.periods] > 0
-        self.demand, self.usable = uncensored(panel.sales, self.known, panel.listed, promoted)
-        self.plain = self.usable & ~promoted
+        self._promoted: Bools = panel.promotion[: panel.periods] > 0
+        self.demand, self.usable = uncensored(panel.sales, self.known, panel.listed, self._promoted)
+        self.plain = self.usable & ~self._promoted
         self.product, self.store = codes(panel.series, "product"), codes(panel.series, "store")
         self.department = codes(panel.series, "department")
         self._membership = one_hot(self.department, int(self.department.max()) + 1)
         self.iso = iso_week(panel.weeks[0] + np.arange(len(panel.holiday)) * WEEK)
-        self.units = prefix(self.demand)
-        self.count = prefix(self.usable)
-        self.squares = prefix(self.demand * self.demand)
-        self.sold_weeks = prefix(self.demand > 0)
-        self.known_weeks = prefix(self.known)
-        self.listed_weeks = prefix(panel.listed)
-        self.plain_units = prefix(np.where(promoted, np.float32(0), self.demand))
-        self.plain_count = prefix(self.plain)
         # Plain dicts: a cache that holds the bound method would keep the whole history alive in a reference cycle.
         self._levels: dict[int, Reals] = {}
         self._seasons: dict[int, Floats] = {}
+
+    @cached_property
+    def units(self) -> Floats:
+        """(T + 1, N) demand."""
+        return prefix(self.demand)
+
+    @cached_property
+    def count(self) -> Floats:
+        """(T + 1, N) usable cells."""
+        return prefix(self.usable)
+
+    @cached_property
+    def squares(self) -> Floats:
+        """(T + 1, N) squared demand."""
+        return prefix(self.demand * self.demand)
+
+    @cached_property
+    def sold_weeks(self) -> Floats:
+        """(T + 1, N) cells with demand."""
+        return prefix(self.demand > 0)
+
+    @cached_property
+    def known_weeks(self) -> Floats:
+        """(T + 1, N) known cells."""
+        return prefix(self.known)
+
+    @cached_property
+    def listed_weeks(self) -> Floats:
+        """(T + 1, N) listed cells."""
+        return prefix(self.panel.listed)
+
+    @cached_property
+    def plain_units(self) -> Floats:
+        """(T + 1, N) demand without a promotion."""
+        return prefix(np.where(self._promoted, np.float32(0), self.demand))
+
+    @cached_property
+    def plain_count(self) -> Floats:
+        """(T + 1, N) usable cells without a promotion."""
+        return prefix(self.plain)
 
     def total(self, sums: Floats, known: int, window: int, back: int = 0) -> Reals:
         """(N,) sum over the ``window`` weeks that end ``back`` weeks before the end of week ``known``."""
@@ -67,9 +103,10 @@ class History:
     def mean(self, known: int, window: int, back: int = 0, *, plain: bool = False) -> Reals:
         """(N,) mean demand of the usable weeks in the window (plain: without promotion); NaN where there are none."""
         units, count = (self.plain_units, self.plain_count) if plain else (self.units, self.count)
-        weeks = self.total(count, known, window, back)
         sums = self.total(units, known, window, back)
-        return np.asarray(np.divide(sums, weeks, out=np.full(len(sums), np.nan), where=weeks > 0))
+        # Where no week is usable nothing was added up either, and 0 / 0 is the NaN that is meant.
+        with np.errstate(invalid="ignore"):
+            return np.asarray(np.divide(sums, self.total(count, known, window, back), out=sums))
 
     def level(self, known: int) -> Reals:
         """(N,) size of each series: mean of its plain weeks of a year, shrunk to its product's mean."""

@@ -6,12 +6,14 @@ end = start - sold. Cost = holding · end + shortage · missed. All series at on
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.replenishment.panel import Bools, Floats, Ints, Panel
 
+Scalar = TypeVar("Scalar", bound=np.generic)
 #: Sees the panel as it stood at the end of a week and orders (N,) whole units.
 Decide = Callable[[Panel], Ints]
 
@@ -57,24 +59,22 @@ def replay(start: Panel, demand: Floats, calendars: Panel, decide: Decide, order
     """
     weeks, size = demand.shape
     seen = _Shelf(start, calendars, weeks)
-    due = np.vstack([start.on_order, np.zeros((weeks + 1, size), np.float32)])
+    due = np.zeros((len(start.on_order) + weeks + 1, size), np.float32)
+    due[: len(start.on_order)] = start.on_order
+    # Written week by week into arrays that are there: on a large chain, fetching memory takes longer than the sums.
+    begin, sold, missed, end = (np.empty((weeks, size), np.float32) for _ in range(4))
+    ordered = np.zeros((weeks, size), np.float32)
     stock = start.on_hand.astype(np.float32)
-    rows: dict[str, list[Floats]] = {name: [] for name in Course.__dataclass_fields__}
     for week in range(weeks):
-        ordered = np.zeros(size, np.float32)
         if week < orders:
-            ordered = decide(seen.panel(stock, due[week : week + start.lead_time - 1])).astype(np.float32)
-            due[week + start.lead_time - 1] += ordered
-        begin = stock + due[week]
-        sold = np.minimum(begin, demand[week])
-        missed = demand[week] - sold
-        stock = begin - sold
-        seen.add(sold, missed <= 0)
-        for name, value in zip(
-            rows, (demand[week], due[week].copy(), begin, sold, missed, stock, ordered), strict=True
-        ):
-            rows[name].append(value)
-    return Course(**{name: np.stack(values) for name, values in rows.items()})
+            ordered[week] = decide(seen.panel(stock, due[week : week + start.lead_time - 1]))
+            due[week + start.lead_time - 1] += ordered[week]
+        np.add(stock, due[week], out=begin[week])
+        np.minimum(begin[week], demand[week], out=sold[week])
+        np.subtract(demand[week], sold[week], out=missed[week])
+        stock = np.subtract(begin[week], sold[week], out=end[week])
+        seen.add(sold[week], missed[week] <= 0)
+    return Course(demand, due[:weeks], begin, sold, missed, end, ordered)
 
 
 class _Shelf:
@@ -82,10 +82,9 @@ class _Shelf:
 
     def __init__(self, start: Panel, calendars: Panel, weeks: int) -> None:
         self._start, self._calendars, self._now = start, calendars, start.periods
-        room = ((0, weeks), (0, 0))
-        self._sales = np.pad(start.sales, room)
-        self._in_stock: Bools = np.pad(start.in_stock, room)
-        self._listed: Bools = np.pad(start.listed, room)
+        self._sales: Floats = _with_room(start.sales, weeks)
+        self._in_stock: Bools = _with_room(start.in_stock, weeks)
+        self._listed: Bools = _with_room(start.listed, weeks)
 
     def add(self, sold: Floats, served: Bools) -> None:
         """One week more: what was sold, and where every customer was served."""
@@ -110,3 +109,10 @@ class _Shelf:
             on_hand=on_hand,
             on_order=on_order,
         )
+
+
+def _with_room(past: NDArray[Scalar], weeks: int) -> NDArray[Scalar]:
+    """A copy with rows for the weeks to come, which are written before anybody sees them."""
+    longer = np.empty((len(past) + weeks, past.shape[1]), past.dtype)
+    longer[: len(past)] = past
+    return longer

@@ -1,5 +1,6 @@
 """Training rows: what was known at the end of a past week, and the demand of a week it should have foreseen."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -41,21 +42,65 @@ class Rows:
     names: tuple[str, ...]
 
 
+@dataclass(frozen=True)
+class Draw:
+    """Which rows are drawn.
+
+    Attributes:
+        last: number of weeks whose demand may be a target.
+        budget: rows at most; above it the same share of every origin is drawn, seeded.
+    """
+
+    last: int
+    budget: int
+
+
 def training_rows(history: History, first: int, last: int, groups: tuple[str, ...], budget: int, seed: int) -> Rows:
-    """Rows whose target weeks lie before ``last``, from at most :data:`MOST_ORIGINS` origins.
+    """The rows of one draw; see :func:`drawn_rows`."""
+    return drawn_rows(history, first, (Draw(last, budget),), groups, seed)[0]
+
+
+def drawn_rows(
+    history: History, first: int, draws: Sequence[Draw], groups: tuple[str, ...], seed: int
+) -> tuple[Rows, ...]:
+    """Rows whose target weeks lie before a draw's ``last``, from at most :data:`MOST_ORIGINS` origins, for each draw.
+
+    Draws share most of their origins, and the features of an origin are made once for all of them.
 
     Args:
-        history: of a panel; only its first ``last`` weeks are read.
+        history: of a panel; for a draw only its first ``last`` weeks are read.
         first: earliest origin, as a number of known weeks.
-        last: number of weeks whose demand may be a target.
+        draws: what is asked for.
         groups: feature groups.
-        budget: rows at most; above it the same share of every origin is drawn, seeded.
-        seed: of the draw.
+        seed: of each draw.
     """
-    origins = _origins(max(first, min(FIRST_ORIGIN, last - 1)), last)
-    draw = np.random.default_rng(seed)
-    quota = budget // len(origins)
-    parts = [_rows_at(history, int(known), last, groups, quota, draw) for known in origins]
+    asked = [_Asked.of(draw, first, seed) for draw in draws]
+    for known in sorted(set().union(*(each.origins for each in asked))):
+        features, names = features_at(history, known, groups)
+        for each in asked:
+            if known in each.origins:
+                each.parts.append(_rows_at(history, known, each, features, names))
+    return tuple(_joined(each.parts) for each in asked)
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """A draw under way: its origins, the rows each gives at most, its own random numbers, and what it has so far."""
+
+    last: int
+    origins: frozenset[int]
+    quota: int
+    draw: np.random.Generator
+    parts: list[Rows]
+
+    @classmethod
+    def of(cls, draw: Draw, first: int, seed: int) -> "_Asked":
+        origins = _origins(max(first, min(FIRST_ORIGIN, draw.last - 1)), draw.last)
+        quota = draw.budget // len(origins)
+        return cls(draw.last, frozenset(origins.tolist()), quota, np.random.default_rng(seed), [])
+
+
+def _joined(parts: Sequence[Rows]) -> Rows:
     return Rows(
         features=np.concatenate([part.features for part in parts]),
         demand=np.concatenate([part.demand for part in parts]),
@@ -73,15 +118,12 @@ def _origins(first: int, last: int) -> Ints:
     return np.arange(last - 1, first - 1, -max(every, 1))[::-1]
 
 
-def _rows_at(
-    history: History, known: int, last: int, groups: tuple[str, ...], quota: int, draw: np.random.Generator
-) -> Rows:
-    features, names = features_at(history, known, groups)
-    reach = min(history.lead_time, last - known)
+def _rows_at(history: History, known: int, asked: _Asked, features: Floats, names: tuple[str, ...]) -> Rows:
+    reach = min(history.lead_time, asked.last - known)
     seen = history.usable[known : known + reach] & (history.count[known] > 0)
     horizon, series = np.nonzero(seen)
-    if len(horizon) > quota:
-        kept = np.sort(draw.choice(len(horizon), quota, replace=False))
+    if len(horizon) > asked.quota:
+        kept = np.sort(asked.draw.choice(len(horizon), asked.quota, replace=False))
         horizon, series = horizon[kept], series[kept]
     return Rows(
         features=features[horizon, series],
@@ -89,7 +131,7 @@ def _rows_at(
         sold=history.panel.sales[known + horizon, series],
         censored=~history.known[known + horizon, series],
         level=history.level(known)[series].astype(np.float32),
-        age=(last - 1 - known - horizon).astype(np.float32),
+        age=(asked.last - 1 - known - horizon).astype(np.float32),
         names=names,
     )
 

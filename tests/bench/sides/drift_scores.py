@@ -1,0 +1,16 @@
+"""Population stability index of every column on all rows."""
+
+import stopwatch
+from drift_frames import frames, rows_of
+
+from pipeline.evaluation.stability import psi
+
+
+def side(watch, folder):
+    current, reference = frames(rows_of(folder))
+    with watch.work():
+        scores = {name: psi(current[name], reference[name]) for name in current.columns}
+    return scores
+
+
+stopwatch.main(side)
