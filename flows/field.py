@@ -42,7 +42,7 @@ def settle_arms(bench: Workbench, dataset: Dataset, units: tuple[str, ...]) -> A
     if known is not None or not bench.stage.controls:
         return known
     arms = pick_arms(
-        bench.charter, bench.stage, bench.problem.observed(bench.charter, dataset), bench.problem.kpis(),
+        bench.charter, bench.stage, bench.problem.observed(bench.charter, dataset), bench.problem.kpis(bench.charter),
         units=units, followers=followers(bench.ledger, bench.charter.project), start=_first_period(bench, dataset),
     )  # fmt: skip
     with bench.transaction() as tx:
@@ -96,7 +96,10 @@ def measured_in_field(bench: Workbench, dataset: Dataset, candidates: Candidates
     power = _power(bench, observed, bench.stage, arms, own)
     above = _baseline(bench, later, next_arms) if next_arms else None
     next_power = _power(bench, observed, up, next_arms, above)
-    goal, rungs = bench.problem.kpis()[bench.charter.kpi.name], measured_effects(bench.ledger, bench.charter.project)
+    goal, rungs = (
+        bench.problem.kpis(bench.charter)[bench.charter.kpi.name],
+        measured_effects(bench.ledger, bench.charter.project),
+    )
     verdicts = [
         *(_own(bench, arms, effect, unmeasured) if trial else ()),
         *((holds_at_scale(goal, rungs),) if effect is not None else ()),
@@ -145,7 +148,7 @@ def _with_deliveries(bench: Workbench, observed: Observed) -> Observed:
     if told.empty:
         return observed
     units, first = expected_units(bench.ledger, project)
-    goal = bench.problem.kpis()[bench.charter.kpi.name]
+    goal = bench.problem.kpis(bench.charter)[bench.charter.kpi.name]
     whole = complete_only(told, completeness(told, goal, units, first))
     return replace(observed, frame=pd.concat([observed.frame, whole], ignore_index=True)) if len(whole) else observed
 
@@ -164,7 +167,7 @@ def _clean(bench: Workbench, arms: Arms | None) -> Arms | None:
 def _effect(bench: Workbench, observed: Observed, arms: Arms, since: str) -> tuple[FieldEffect | None, Verdict | None]:
     try:
         found = measure_stage(
-            bench.charter, observed, bench.problem.kpis(), arms, skip=observed.delay, since=since
+            bench.charter, observed, bench.problem.kpis(bench.charter), arms, skip=observed.delay, since=since
         )  # fmt: skip
     except DataError as error:
         reason = say("The effect cannot be measured: {found}", found="; ".join(one.found for one in error.findings))
@@ -195,7 +198,7 @@ def _next_arms(
     followed = {*followers(bench.ledger, bench.charter.project), *played.units}
     try:
         arms = pick_arms(
-            bench.charter, up, observed, bench.problem.kpis(),
+            bench.charter, up, observed, bench.problem.kpis(bench.charter),
             units=bench.problem.units(bench.charter, later, up), followers=tuple(followed),
             start=_first_period(bench, later),
         )  # fmt: skip
@@ -214,7 +217,7 @@ def _power(
 ) -> Power | None:
     if stage is None or arms is None or baseline is None:
         return None
-    kpis = bench.problem.kpis()
+    kpis = bench.problem.kpis(bench.charter)
     return plan_power(bench.charter, stage, observed, kpis, arms, baseline=baseline, skip=observed.delay)
 
 
@@ -252,7 +255,7 @@ def _course(observed: Observed, effect: FieldEffect | None, bench: Workbench) ->
         return ()
     groups, periods = effect.groups, observed.periods
     span = (*span_before(periods, groups.start, groups.before), *span_from(periods, groups.start))
-    return course(observed, bench.problem.kpis()[bench.charter.kpi.name], groups, span)
+    return course(observed, bench.problem.kpis(bench.charter)[bench.charter.kpi.name], groups, span)
 
 
 def _promises(
@@ -263,7 +266,7 @@ def _promises(
     A promise rests on nothing that was seen in the field weeks: on figures of before, and on the history under today's
     rule, which tells how much one span of weeks differs from another.
     """
-    goal, project = bench.problem.kpis()[bench.charter.kpi.name], bench.charter.project
+    goal, project = bench.problem.kpis(bench.charter)[bench.charter.kpi.name], bench.charter.project
     earlier = []
     for record in all_iterations(bench.ledger, project):
         if record.subject == bench.record.subject:

@@ -116,7 +116,7 @@ def take_results(bench: Watch) -> tuple[Taken, ...]:
     units = known_units(bench.ledger, bench.settings.datasets, bench.problem, bench.charter)
 
     def add(file: Path) -> Delivery:
-        frame = read_delivery(file, bench.problem.kpis(), units, today)
+        frame = read_delivery(file, bench.problem.kpis(bench.charter), units, today)
         return add_delivery(bench.ledger, folder, bench.project, frame, file.name, actor=MONITORING)
 
     taken = take_results_in(inbox, now, add)

@@ -54,7 +54,7 @@ def assemble(
 ) -> Evidence:
     """Everything the evidence pack shows."""
     charter, record, evaluation = bench.charter, bench.record, judgement.evaluation
-    goal = bench.problem.kpis()[charter.kpi.name]
+    goal = bench.problem.kpis(charter)[charter.kpi.name]
     return Evidence(
         iteration=record.number,
         stage=bench.stage,

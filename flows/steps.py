@@ -120,7 +120,9 @@ def play_arms(bench: Workbench, dataset: Dataset, candidates: Candidates) -> Pla
     others = [
         Arm(name, bench.charter, model) for name, model in candidates.trained.items() if name != candidates.challenger
     ]
-    baselines = [Arm(f"baseline:{name}", bench.charter, baseline=name) for name in bench.problem.baselines()]
+    baselines = [
+        Arm(f"baseline:{name}", bench.charter, baseline=name) for name in bench.problem.baselines(bench.charter)
+    ]
     arms = (challenger, *others, *baselines, *candidates.variants.values())
     with bench.step("pick controls"):
         # Whoever stays behind for comparison stands in the record before anybody follows the model.
@@ -154,7 +156,7 @@ def _studied(bench: Workbench, dataset: Dataset, candidates: Candidates) -> Stud
         study = problem.study(charter, dataset, candidates.trained, candidates.challenger, units, bench.progress)
         if study is None:
             return None
-        definitions = problem.kpis()
+        definitions = problem.kpis(charter)
         return comparing.studied(study, definitions, definitions[charter.kpi.name], bench.baseline_arm, charter.seed)
 
 
@@ -170,7 +172,7 @@ def judge_outcomes(
     bench: Workbench, dataset: Dataset, assessment: Assessment, candidates: Candidates, played: Played, field: Field
 ) -> Judgement:
     """KPIs with intervals, the effect of each feedback item, drift, every verdict, and what may be decided on them."""
-    charter, definitions = bench.charter, bench.problem.kpis()
+    charter, definitions = bench.charter, bench.problem.kpis(bench.charter)
     with bench.step("evaluate"):
         evaluation = kpis.evaluate(
             charter, definitions, played.outcomes, candidates.challenger, bench.baseline_arm, charter.seed

@@ -71,7 +71,7 @@ def trained_candidates(bench: Workbench, dataset: Dataset) -> Candidates:
     pairs = {spec.name: train(bench, dataset, charter, spec, spec.name) for spec in charter.model.candidates}
     trained = {name: candidate for name, (_, candidate) in pairs.items()}
     backtests = {name: candidate.backtest for name, candidate in trained.items()}
-    choice = choose(charter, bench.problem.kpis(), backtests, bench.baseline_arm, charter.seed)
+    choice = choose(charter, bench.problem.kpis(charter), backtests, bench.baseline_arm, charter.seed)
     variants = {
         item: _variant(bench, dataset, item, without, trained[choice.challenger])
         for item, without in _without(bench).items()

@@ -73,7 +73,7 @@ def _iteration(script: Script, entry: Mapping[str, Any]) -> dict[str, Any]:
         gates.check_target(charter, problem.measured_baseline(charter, dataset, units))
     with script.step("train and backtest"):
         chosen, others, variants = _candidates(script, entry, charter, dataset, units)
-    baselines = [Arm(f"baseline:{name}", charter, baseline=name) for name in problem.baselines()]
+    baselines = [Arm(f"baseline:{name}", charter, baseline=name) for name in problem.baselines(charter)]
     arms = (
         Arm(chosen.spec.name, charter, chosen),
         *(Arm(other.spec.name, charter, other) for other in others),
@@ -102,7 +102,7 @@ def _candidates(
     trained = {spec.name: _train(script, charter, dataset, spec, units) for spec in charter.model.candidates}
     backtests = {name: candidate.backtest for name, candidate in trained.items()}
     baseline = f"baseline:{charter.kpi.baseline.policy}"
-    name = choose(charter, script.problem.kpis(), backtests, baseline, charter.seed).challenger
+    name = choose(charter, script.problem.kpis(charter), backtests, baseline, charter.seed).challenger
     variants = {}
     for item, without in _without(entry).items():
         specs = {spec.name: spec for spec in without.model.candidates}
@@ -159,7 +159,7 @@ def _judged(
     outcomes: Outcomes,
 ) -> dict[str, Any]:
     """KPIs, effects and verdicts, and of them what is compared with the flows' figures."""
-    definitions, name, seed = script.problem.kpis(), chosen.spec.name, charter.seed
+    definitions, name, seed = script.problem.kpis(charter), chosen.spec.name, charter.seed
     baseline = f"baseline:{charter.kpi.baseline.policy}"
     evaluation = kpis.evaluate(charter, definitions, outcomes, name, baseline, seed)
     goal = definitions[charter.kpi.name]

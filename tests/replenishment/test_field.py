@@ -82,7 +82,7 @@ def test_a_play_killed_in_the_middle_is_played_once_all_the_same(location: Path,
 
     target = {
         "world": "pipeline.replenishment.world.save",
-        "record": "pipeline.replenishment.played.save",
+        "record": "pipeline.problems.played.save",
         "export": "pipeline.replenishment.field.export",
     }
     with monkeypatch.context() as patch:

@@ -47,7 +47,7 @@ def trained(problem: Replenishment, rules: Charter, data: Dataset, units: tuple[
 
 
 def arms_of(problem: Replenishment, rules: Charter, *models: Arm) -> tuple[Arm, ...]:
-    return (*models, *(Arm(f"baseline:{name}", rules, baseline=name) for name in problem.baselines()))
+    return (*models, *(Arm(f"baseline:{name}", rules, baseline=name) for name in problem.baselines(rules)))
 
 
 def test_the_turnover_charters_goal_is_15_per_cent_below_what_its_chain_shows(tmp_path):
@@ -94,7 +94,7 @@ class TestRecordedHistory:
 
     def test_a_backtest_holds_every_baseline_and_the_candidate_in_every_game(self, model, problem):
         frame = model.candidate.backtest.frame
-        assert set(frame["arm"]) == {"poisson", *(f"baseline:{name}" for name in problem.baselines())}
+        assert set(frame["arm"]) == {"poisson", *(f"baseline:{name}" for name in problem.baselines(model.charter))}
         assert frame["cutoff"].nunique() == 4
         assert all(frame[frame["arm"] == arm]["cutoff"].nunique() == 4 for arm in set(frame["arm"]))
         assert set(model.candidate.backtest.slices) == {"cutoff", "department"}

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pipeline.cli.app import app
+from pipeline.cli.app import app, group
 from pipeline.cli.charters import CharterFile
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from pipeline.compliance.vouching import Vouched
     from pipeline.ledger import IterationRecord
 
-controls = typer.Typer(no_args_is_help=True, help="Compliance controls: list, attest, waive.")
+controls = group("Compliance controls: list, attest, waive.")
 app.add_typer(controls, name="controls")
 
 ControlId = Annotated[str, typer.Argument(help="the control, as `landed controls list` names it", show_default=False)]

@@ -39,7 +39,7 @@ def add(
     today, settings = date.today(), Settings()
     found = read_charter_for_problem(charter_file, today)
     problem = find(found.problem)
-    kpis = problem.kpis()
+    kpis = problem.kpis(found)
     with Ledger(settings.ledger) as ledger:
         units, start = expected_units(ledger, found.project)
         known = known_units(ledger, settings.datasets, problem, found)

@@ -100,7 +100,6 @@ class Transaction(Reading):
         self._notary = notary
         self._head: Head | None = None
         self.to_note: Head | None = None
-        self._head: Head | None = None
         self.refusals: list[dict[str, Any]] = []
 
     def execute(self, statement: Executable) -> int:

@@ -112,11 +112,11 @@ class Problem(Protocol):
     name: str
     unit_word: str
 
-    def kpis(self) -> Mapping[str, KpiDefinition]:
-        """The KPIs a charter may name."""
+    def kpis(self, charter: Charter) -> Mapping[str, KpiDefinition]:
+        """The KPIs this charter may name; what they are measured in may follow from it."""
 
-    def baselines(self) -> tuple[str, ...]:
-        """The policies a charter may name as its baseline; all of them are always played."""
+    def baselines(self, charter: Charter) -> tuple[str, ...]:
+        """The policies this charter may name as its baseline; all of them are always played."""
 
     def check(self, charter: Charter) -> tuple[Advice, ...]:
         """What only the domain can find wrong in a charter. Light: must not import model libraries.

@@ -10,8 +10,8 @@ import numpy as np
 from pipeline.charter import Candidate, Charter
 from pipeline.evaluation.outcomes import KpiDefinition, Outcomes
 from pipeline.models.files import digest
+from pipeline.problems import played
 from pipeline.problems.base import Arm, Progress, TrainedCandidate
-from pipeline.replenishment import played
 from pipeline.replenishment.baselines import baseline
 from pipeline.replenishment.forecast import LightGBMForecaster
 from pipeline.replenishment.games import Builder, rolling_games

@@ -27,8 +27,9 @@ from numpy.typing import NDArray
 from pipeline.errors import DataError, Finding
 from pipeline.evaluation.outcomes import Outcomes
 from pipeline.language import say
+from pipeline.problems import played
 from pipeline.problems.base import Progress
-from pipeline.replenishment import played, world
+from pipeline.replenishment import world
 from pipeline.replenishment.benchmark import benchmark_orders
 from pipeline.replenishment.demand import WorldSpec
 from pipeline.replenishment.exports import export, read_exports

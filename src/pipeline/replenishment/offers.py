@@ -1,6 +1,5 @@
 """What the replenishment domain offers a charter, and what it finds wrong in one. Imports no model library."""
 
-import difflib
 from collections.abc import Iterable, Mapping, Sequence
 
 from pydantic import ValidationError
@@ -8,6 +7,7 @@ from pydantic import ValidationError
 from pipeline.charter import Charter
 from pipeline.charter.advice import Advice, Path
 from pipeline.evaluation.outcomes import KpiDefinition
+from pipeline.problems.advising import unknown, unlike_kpis
 from pipeline.replenishment.parameters import ALGORITHMS, POLICIES, Business, LightGBM, Parameters
 
 #: The synthetic chains of :data:`pipeline.replenishment.demand.CHAINS`, the files of a public challenge, and a user's
@@ -41,29 +41,14 @@ KPIS: Mapping[str, KpiDefinition] = {
 def check(charter: Charter) -> tuple[Advice, ...]:
     """Everything in the charter this domain cannot do, with what to write instead."""
     return (
-        *_named(("data", "source"), charter.data.source, SOURCES, "source"),
-        *_kpis(charter),
-        *_named(("kpi", "baseline", "policy"), charter.kpi.baseline.policy, BASELINES, "baseline policy"),
+        *unknown(("data", "source"), charter.data.source, SOURCES, "source"),
+        *unlike_kpis(charter, KPIS),
+        *unknown(("kpi", "baseline", "policy"), charter.kpi.baseline.policy, BASELINES, "baseline policy"),
         *_business(charter),
         *_policy(charter),
         *_candidates(charter),
         *_period(charter),
     )
-
-
-def _kpis(charter: Charter) -> Iterable[Advice]:
-    named: list[tuple[Path, str, str, str]] = [(("kpi",), charter.kpi.name, charter.kpi.unit, charter.kpi.direction)]
-    named += [
-        (("guardrails", position), guard.name, guard.unit, guard.direction)
-        for position, guard in enumerate(charter.guardrails)
-    ]
-    for path, name, unit, direction in named:
-        yield from _named((*path, "name"), name, KPIS, "KPI")
-        kpi = KPIS.get(name)
-        if kpi is not None and unit != kpi.unit:
-            yield Advice((*path, "unit"), f"the unit '{unit}'", f"{name} is measured in: write `unit: {kpi.unit}`")
-        if kpi is not None and direction != kpi.direction:
-            yield Advice((*path, "direction"), f"`{direction}`", f"write `direction: {kpi.direction}` for {name}")
 
 
 def _business(charter: Charter) -> Iterable[Advice]:
@@ -72,7 +57,7 @@ def _business(charter: Charter) -> Iterable[Advice]:
 
 def _policy(charter: Charter) -> Iterable[Advice]:
     policy = charter.policy
-    yield from _named(("policy", "name"), policy.name, POLICIES, "policy")
+    yield from unknown(("policy", "name"), policy.name, POLICIES, "policy")
     if policy.name in POLICIES:
         yield from _validated(("policy", "parameters"), POLICIES[policy.name], policy.parameters)
 
@@ -80,25 +65,15 @@ def _policy(charter: Charter) -> Iterable[Advice]:
 def _candidates(charter: Charter) -> Iterable[Advice]:
     for number, candidate in enumerate(charter.model.candidates):
         path: Path = ("model", "candidates", number)
-        yield from _named((*path, "algorithm"), candidate.algorithm, ALGORITHMS, "algorithm")
+        yield from unknown((*path, "algorithm"), candidate.algorithm, ALGORITHMS, "algorithm")
         for position, feature in enumerate(candidate.features):
-            yield from _named((*path, "features", position), feature, FEATURES, "feature group")
+            yield from unknown((*path, "features", position), feature, FEATURES, "feature group")
         yield from _validated((*path, "parameters"), LightGBM, candidate.parameters)
 
 
 def _period(charter: Charter) -> Iterable[Advice]:
     if charter.data.period != "week":
         yield Advice(("data", "period"), f"`{charter.data.period}`", "write `period: week`: orders are placed weekly")
-
-
-def _named(path: Path, name: str, known: Iterable[str], what: str) -> Iterable[Advice]:
-    """Advice when the name is not known: the nearest one first."""
-    names = tuple(known)
-    if name in names:
-        return
-    near = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
-    meant = f"did you mean `{near[0]}`? " if near else ""
-    yield Advice(path, f"no {what} is called '{name}'", f"{meant}write one of: {', '.join(names)}")
 
 
 def _validated(path: Path, model: type[Parameters], values: Mapping[str, object]) -> Iterable[Advice]:
@@ -112,7 +87,7 @@ def _validated(path: Path, model: type[Parameters], values: Mapping[str, object]
 
 def _advice(path: Path, model: type[Parameters], key: str, kind: str, value: object) -> Advice:
     if kind == "extra_forbidden":
-        return next(iter(_named((*path, key), key, model.model_fields, "parameter")))
+        return next(iter(unknown((*path, key), key, model.model_fields, "parameter")))
     field = model.model_fields[key]
     limits = _limits(field.metadata)
     means = f" ({field.description})" if field.description else ""

@@ -41,11 +41,11 @@ class Replenishment:
     def __init__(self) -> None:
         self._panel: tuple[tuple[str, int], Panel] | None = None
 
-    def kpis(self) -> Mapping[str, KpiDefinition]:
+    def kpis(self, charter: Charter) -> Mapping[str, KpiDefinition]:  # noqa: ARG002 - the protocol's
         """See :data:`pipeline.replenishment.offers.KPIS`."""
         return offers.KPIS
 
-    def baselines(self) -> tuple[str, ...]:
+    def baselines(self, charter: Charter) -> tuple[str, ...]:  # noqa: ARG002 - the protocol's
         """See :mod:`pipeline.replenishment.baselines`."""
         return offers.BASELINES
 

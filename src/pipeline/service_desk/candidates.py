@@ -10,8 +10,8 @@ import pandas as pd
 from pipeline.charter import Candidate, Charter
 from pipeline.datasets.splits import cutoffs
 from pipeline.models.files import digest
+from pipeline.problems import played
 from pipeline.problems.base import Arm, Progress, TrainedCandidate
-from pipeline.service_desk import records
 from pipeline.service_desk.clock import WEEK_HOURS, Ints
 from pipeline.service_desk.desk import Plan
 from pipeline.service_desk.log import Log
@@ -53,7 +53,7 @@ def train(
     limit = business_of(charter).response_limit
     backtest = rolling_games(log, chosen, teams.tolist(), planners, limit, GAME_WEEKS, progress)
     fitted(charter, spec, log.of(learned)).save(directory)
-    records.save(backtest, directory / BACKTEST)
+    played.save(backtest, directory / BACKTEST)
     mean = {name: float(np.mean([one[name] for one in metrics])) for name in metrics[0]}
     pd.DataFrame([mean]).to_parquet(directory / "metrics.parquet", index=False)
     return _trained(spec, directory, time.perf_counter() - began)
@@ -129,7 +129,7 @@ def _auc(
 
 
 def _trained(spec: Candidate, directory: Path, seconds: float) -> TrainedCandidate:
-    backtest, _ = records.load(directory / BACKTEST)
+    backtest = played.load(directory / BACKTEST)
     found = pd.read_parquet(directory / "metrics.parquet").iloc[0]
     return TrainedCandidate(
         spec=spec,

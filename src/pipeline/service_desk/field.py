@@ -25,9 +25,9 @@ import pandas as pd
 from pipeline.errors import DataError, Finding
 from pipeline.evaluation.outcomes import Outcomes
 from pipeline.language import say
+from pipeline.problems import played
 from pipeline.problems.base import Progress
 from pipeline.service_desk import desk as desks
-from pipeline.service_desk import records
 from pipeline.service_desk.clock import WEEK_HOURS, monday
 from pipeline.service_desk.desk import Desk, Plan
 from pipeline.service_desk.exports import export, read_exports, ticket_rows
@@ -111,8 +111,8 @@ def play_field(location: Path, key: str, weeks: int, cutoff: date, game: Game, p
             outcomes, after = _played(before, weeks, game, progress)
             desks.save(after, location / WORLDS)
             # From this rename on the weeks have happened.
-            records.save(outcomes, record, after.clock)
-        outcomes, _ = records.load(record)
+            played.save(outcomes, record, clock=after.clock)
+        outcomes = played.load(record)
         now = _clock(location)
         if now is not None:
             _exported(location, now)
@@ -178,7 +178,7 @@ def _clock(location: Path) -> int | None:
     """The clock the last committed play reached, or that of the foundation; None where no desk lives."""
     plays = location / PLAYS
     made = [path for path in plays.iterdir() if not path.name.startswith(".")] if plays.is_dir() else []
-    reached = [records.load(path)[1] for path in made]
+    reached = [played.notes(path)["clock"] for path in made]
     if reached:
         return max(reached)
     worlds = location / WORLDS

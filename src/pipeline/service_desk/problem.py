@@ -33,11 +33,11 @@ class ServiceDesk:
     def __init__(self) -> None:
         self._log: tuple[str, Log] | None = None
 
-    def kpis(self) -> Mapping[str, KpiDefinition]:
+    def kpis(self, charter: Charter) -> Mapping[str, KpiDefinition]:  # noqa: ARG002 - the protocol's
         """See :data:`pipeline.service_desk.offers.KPIS`."""
         return offers.KPIS
 
-    def baselines(self) -> tuple[str, ...]:
+    def baselines(self, charter: Charter) -> tuple[str, ...]:  # noqa: ARG002 - the protocol's
         """See :data:`pipeline.service_desk.offers.BASELINES`."""
         return offers.BASELINES
 

@@ -51,10 +51,10 @@ class Toy:
     name = "toy"
     unit_word = "depots"
 
-    def kpis(self):
+    def kpis(self, charter):
         return {KPI.name: KPI}
 
-    def baselines(self):
+    def baselines(self, charter):
         return ("today",)
 
     def check(self, charter):
