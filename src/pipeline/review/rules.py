@@ -196,7 +196,7 @@ def _decision(attempt: Attempt, decision: DecisionName) -> Finding | None:
             say("advance is barred while a control is open ({found})", found=found),
             say(
                 "have {role} attest to {control}: `landed controls attest CHARTER {control}`",
-                role=first.role, control=first.id,
+                role=_role(first.role), control=first.id,
             ),
         )  # fmt: skip
     return None
