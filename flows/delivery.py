@@ -34,7 +34,7 @@ from flows.breaking import fail, is_passing
 from flows.dispatch import deliver
 from flows.feedback import feedback_approval
 from pipeline.errors import LandedError
-from pipeline.ledger import Intent, IterationRecord, Ledger, find_iteration, open_key, pending
+from pipeline.ledger import Intent, IterationRecord, Ledger, find_intent, find_iteration, open_key, pending
 from pipeline.ledger.breaks import last_reason, note_put_back, take_ups
 from pipeline.ledger.leases import Watch, break_silent, find_lease, project_lease
 from pipeline.notices import deliver_notice, due_notices
@@ -49,6 +49,9 @@ LONGEST_PAUSE = 60.0
 
 #: Deliveries at a time, so that telling MLflow of one decision does not hold up what follows from it.
 AT_A_TIME = 4
+
+#: States of an iteration whose pending intent asks for a run; a failed one is pending when it is to be taken up again.
+_TO_RUN = frozenset({"opened", "running", "failed", "refused"})
 
 _log = logging.getLogger("landed.dispatcher")
 #: Runs that started before this process did are not its own.
@@ -119,7 +122,11 @@ class Dispatcher:
             return
         payload = intent.payload
         record = find_iteration(self.ledger, intent.project, int(payload["number"]), str(payload["stage"]))
-        if record is None or record.state not in {"opened", "running"} or self._somebody_works(record):
+        if record is None or record.state not in _TO_RUN or self._somebody_works(record):
+            return
+        # Read after the record: an iteration that failed meanwhile is asked for only if its intent is pending still.
+        now = find_intent(self.ledger, intent.key)
+        if now is None or now.done_at is not None:
             return
         if take_ups(self.ledger, record) >= MOST_TAKE_UPS:
             self._give_up(record)

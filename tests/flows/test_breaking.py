@@ -1,10 +1,12 @@
 """An error that ends an iteration: told with its reason, certain after three times at one line, without data in it."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
 from rich.text import Text
 
+from flows import delivery
 from flows.breaking import CERTAIN, errors_noted, reason_of
 from flows.delivery import MOST_TAKE_UPS, Dispatcher
 from flows.opening import queue_run
@@ -163,7 +165,7 @@ def test_what_is_killed_every_time_fails_after_twelve_with_the_last_thing_it_sai
             note_put_back(tx, record_of(ledger), "Crashed", ended=True)
     assert take_ups(ledger, record_of(ledger)) == MOST_TAKE_UPS
     dispatcher = Dispatcher(ledger, Settings())
-    dispatcher.turn()
+    dispatcher._deliver(pending(ledger, "shop")[0])
     dispatcher.close()
     assert record_of(ledger).state == "failed"
     (event,) = [event for event in ledger.events("shop") if event.kind == "iteration.failed"]
@@ -171,6 +173,22 @@ def test_what_is_killed_every_time_fails_after_twelve_with_the_last_thing_it_sai
     assert "Connection refused" in event.body["reason"]
     assert any("Connection refused" in sentence for sentence in told(ledger))
     assert pending(ledger, "shop") == ()
+
+
+def test_a_failed_iteration_is_run_by_the_dispatcher_only_when_it_was_asked_for_again(ledger, monkeypatch):
+    queued = []
+    run = SimpleNamespace(id="run", state=SimpleNamespace(is_scheduled=lambda: True))
+    monkeypatch.setattr(delivery, "queue_iteration", lambda intent: queued.append(intent.key) or run)
+    ended_by(ledger, DataError("The data is not good enough"))
+    stale = replace(find_intent(ledger, OPEN), done_at=None)  # as a dispatcher read it before the failure
+    dispatcher = Dispatcher(ledger, Settings())
+    dispatcher._deliver(stale)
+    assert queued == []
+    with ledger.transaction() as tx:
+        requeue(tx, OPEN, "lena")
+    dispatcher._deliver(pending(ledger, "shop")[0])
+    assert queued == [OPEN]
+    dispatcher.close()
 
 
 def test_a_run_that_is_only_long_in_starting_never_fails_it(ledger):

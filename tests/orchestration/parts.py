@@ -32,6 +32,8 @@ from tests.flows.made import SHIPPED
 from tests.orchestration.toy.landed_toy import tables
 
 TOY = Path(__file__).parent / "toy"
+#: Seconds to wait for what must come; nothing is timed here, and a machine may be very busy.
+PATIENCE = 600.0
 SIGNERS = {"iterate": ("ana.silva", "lena.vogt"), "advance": ("maria.costa", "ana.silva", "joao.pinto")}
 
 
@@ -113,7 +115,7 @@ class Stack:
                     command, env=env, stdout=log, stderr=log, stdin=subprocess.DEVNULL, start_new_session=True
                 )
             if name == "server":
-                self.until(self.answers, "the server answers", 90)
+                self.until(self.answers, "the server answers")
 
     def answers(self) -> bool:
         with suppress(httpx.HTTPError):
@@ -186,7 +188,7 @@ class Stack:
         views = open_reviews(self.ledger, project)
         return views[0].request if views else None
 
-    def wait_for_review(self, iteration: int, project: str = "depots", seconds: float = 120) -> ReviewRequest:
+    def wait_for_review(self, iteration: int, project: str = "depots", seconds: float = PATIENCE) -> ReviewRequest:
         def there() -> ReviewRequest | None:
             review = self.review(project)
             return review if review is not None and review.iteration == iteration else None
@@ -200,7 +202,7 @@ class Stack:
             feedback = items if place == 0 else ()
             sign(self.ledger, review.id, person, decision, "Read and agreed.", review.report_digest, feedback)
 
-    def until(self, there: Callable[[], Any], what: str, seconds: float = 60) -> Any:
+    def until(self, there: Callable[[], Any], what: str, seconds: float = PATIENCE) -> Any:
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
             found = there()

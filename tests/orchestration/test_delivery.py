@@ -18,7 +18,7 @@ from flows.opening import open_by_hand
 from pipeline.ledger import Intent, current_iteration, open_key
 from tests.orchestration.parts import Stack
 
-pytestmark = pytest.mark.proof
+pytestmark = [pytest.mark.proof, pytest.mark.timeout(3600)]
 
 
 @pytest.fixture
@@ -44,18 +44,17 @@ def ended(stack: Stack, api, run) -> str:
         state = api.read_flow_run(run.id).state
         return state if state.is_final() else None
 
-    return stack.until(final, f"{run.name} ends", 180).name
+    return stack.until(final, f"{run.name} ends").name
 
 
 def told(stack: Stack, project: str) -> Counter[str]:
     return Counter(event.kind for event in stack.ledger.events(project))
 
 
-@pytest.mark.timeout(900)
 def test_nothing_that_prefect_is_told_moves_an_undecided_review(stack, api):
     """Bare run, resume, forced state, forged input: refused, or without effect, while sign-offs are missing."""
     started(stack, "undecided")
-    review = stack.wait_for_review(1, "undecided", 240)
+    review = stack.wait_for_review(1, "undecided")
     before = told(stack, "undecided")
 
     assert ended(stack, api, ask(api, "feedback_approval/undecided", {"review": review.id})) == "Failed"
@@ -76,26 +75,24 @@ def test_nothing_that_prefect_is_told_moves_an_undecided_review(stack, api):
     assert stack.states("undecided") == [(1, "pilot", "awaiting_review")]
 
 
-@pytest.mark.timeout(900)
 def test_a_decision_applied_stays_applied_once_however_often_it_is_run_again(stack, api):
     started(stack, "again")
-    review = stack.wait_for_review(1, "again", 240)
+    review = stack.wait_for_review(1, "again")
     stack.decide(review)
-    stack.wait_for_review(2, "again", 240)
+    stack.wait_for_review(2, "again")
     run = ask(api, "feedback_approval/again", {"review": review.id})
     assert ended(stack, api, run) == "AlreadyApplied"
     before = told(stack, "again")
     for _ in range(2):
         api.set_flow_run_state(run.id, Scheduled(), force=True)
-        stack.until(lambda: not api.read_flow_run(run.id).state.is_scheduled(), "it is taken up again", 60)
+        stack.until(lambda: not api.read_flow_run(run.id).state.is_scheduled(), "it is taken up again")
         assert ended(stack, api, run) == "AlreadyApplied"
     assert told(stack, "again") == before
 
 
-@pytest.mark.timeout(600)
 def test_eight_at_once_under_one_key_make_one_run(stack, api):
     started(stack, "eight", seconds=3)
-    stack.until(lambda: current_iteration(stack.ledger, "eight").state == "running", "it runs", 120)
+    stack.until(lambda: current_iteration(stack.ledger, "eight").state == "running", "it runs")
     payload = {"number": 1, "stage": "pilot", "location": str(stack.root / "source")}
     intent = Intent(open_key("eight", 1, "pilot"), "open", "eight", payload, "", None)
 
@@ -106,29 +103,27 @@ def test_eight_at_once_under_one_key_make_one_run(stack, api):
     with ThreadPoolExecutor(8) as pool:
         runs = set(pool.map(delivered, range(8)))
     assert len(runs) == 1
-    stack.wait_for_review(1, "eight", 240)
+    stack.wait_for_review(1, "eight")
     assert told(stack, "eight")["iteration.running"] == 1
     mine = [run for run in api.read_flow_runs() if run.parameters.get("project") == "eight"]
     assert [run.id for run in mine] == list(runs)
 
 
-@pytest.mark.timeout(600)
 def test_a_second_trigger_is_merged_into_what_is_under_way_and_told(stack, api):
     started(stack, "twice", seconds=4)
-    stack.until(lambda: current_iteration(stack.ledger, "twice").state == "running", "it runs", 120)
+    stack.until(lambda: current_iteration(stack.ledger, "twice").state == "running", "it runs")
     reason = "The new catalogue changes what is ordered."
     runs = [ask(api, "retraining/twice", {"reason": reason, "asked_by": "lena.vogt"}) for _ in range(2)]
     assert [ended(stack, api, run) for run in runs] == ["Merged", "Merged"]
     assert "running" in api.read_flow_run(runs[0].id).state.message
-    review = stack.wait_for_review(1, "twice", 240)
+    review = stack.wait_for_review(1, "twice")
     merged = [event for event in stack.ledger.events("twice") if event.kind == "trigger.merged"]
     assert [(event.actor, event.body["sentence"]) for event in merged] == [("lena.vogt", reason)] * 2
     stack.decide(review, "iterate")
-    stack.wait_for_review(2, "twice", 240)
+    stack.wait_for_review(2, "twice")
     assert [state[0] for state in stack.states("twice")] == [1, 2]
 
 
-@pytest.mark.timeout(600)
 def test_prefects_own_form_knows_the_parameters_and_refuses_nonsense(stack, api):
     stack.deploy(stack.charter("form"))
     deployment = stack.until(
@@ -158,21 +153,19 @@ def test_prefects_own_form_knows_the_parameters_and_refuses_nonsense(stack, api)
     assert stack.states("form") == []
 
 
-@pytest.mark.timeout(900)
 def test_while_people_think_nothing_on_disk_makes_it_train_again(stack, tmp_path):
     """Prefect's results deleted and the domain's source edited: the next rung is measured with the signed model."""
     started(stack, "thinking")
-    review = stack.wait_for_review(1, "thinking", 240)
+    review = stack.wait_for_review(1, "thinking")
     trained = {what: times for what, times in stack.noted().items() if what.startswith("train-begin thinking")}
     shutil.rmtree(stack.root / "data" / "prefect" / "storage", ignore_errors=True)
     source = stack.toy / "landed_toy.py"
     source.write_text(source.read_text(encoding="utf-8") + "\n# edited while people think\n", encoding="utf-8")
     stack.decide(review, "advance")
-    stack.until(lambda: (1, "all", "awaiting_review") in stack.states("thinking"), "the next rung is measured", 240)
+    stack.until(lambda: (1, "all", "awaiting_review") in stack.states("thinking"), "the next rung is measured")
     assert {what: times for what, times in stack.noted().items() if what.startswith("train-begin thinking")} == trained
 
 
-@pytest.mark.timeout(900)
 def test_answers_of_503_and_broken_connections_are_tried_again(stack, api):
     """The dispatcher reaches the server through a gate that fails every second call."""
     calls = Counter[str]()
@@ -215,9 +208,9 @@ def test_answers_of_503_and_broken_connections_are_tried_again(stack, api):
         stack.start("dispatcher")
         stack.api = straight
         started(stack, "gated")
-        review = stack.wait_for_review(1, "gated", 300)
+        review = stack.wait_for_review(1, "gated")
         stack.decide(review)
-        stack.wait_for_review(2, "gated", 300)
+        stack.wait_for_review(2, "gated")
     finally:
         stack.api = straight
         stack.kill("dispatcher")

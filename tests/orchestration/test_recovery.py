@@ -12,7 +12,7 @@ from flows.opening import open_by_hand
 from pipeline.ledger import pending, verify
 from tests.orchestration.parts import Stack
 
-pytestmark = pytest.mark.proof
+pytestmark = [pytest.mark.proof, pytest.mark.timeout(3600)]
 
 #: Seconds Prefect's server is away at the moment of a decision.
 OUTAGE = 120
@@ -35,7 +35,6 @@ def killed_and_back(stack: Stack, victim: str) -> None:
     stack.start(victim)
 
 
-@pytest.mark.timeout(1200)
 @pytest.mark.parametrize("victim", ["dispatcher", "worker", "server"])
 def test_killed_at_every_point_of_the_loop_nothing_is_lost_and_nothing_done_twice(stack, victim):
     project = f"with-{victim}-killed"
@@ -45,9 +44,9 @@ def test_killed_at_every_point_of_the_loop_nothing_is_lost_and_nothing_done_twic
         return sum(times for what, times in stack.noted().items() if what.startswith(f"train-begin {project}")) >= times
 
     open_by_hand(stack.ledger, charter, stack.root / "source", "robin")
-    stack.until(lambda: trained(1), "the first training begins", 180)
+    stack.until(lambda: trained(1), "the first training begins")
     killed_and_back(stack, victim)  # before the review is requested
-    review = stack.wait_for_review(1, project, 240)
+    review = stack.wait_for_review(1, project)
     killed_and_back(stack, victim)  # between request and decision
     stack.decide(review, factor=0.2)
     stack.kill(victim)  # between the decision's commit and the start of the feedback flow
@@ -56,9 +55,9 @@ def test_killed_at_every_point_of_the_loop_nothing_is_lost_and_nothing_done_twic
         with pytest.raises(AssertionError, match="never"):
             stack.until(lambda: stack.review(project), "a review while the server is away", OUTAGE)
     stack.start(victim)
-    stack.until(lambda: trained(3), "the training of the next iteration", 240)
+    stack.until(lambda: trained(3), "the training of the next iteration")
     killed_and_back(stack, victim)  # in the middle of the next iteration
-    stack.wait_for_review(2, project, 240)
+    stack.wait_for_review(2, project)
 
     assert stack.states(project) == [(1, "pilot", "closed"), (2, "pilot", "awaiting_review")]
     ended = {what: times for what, times in stack.noted().items() if what.startswith(f"train-end {project}")}
@@ -70,7 +69,6 @@ def test_killed_at_every_point_of_the_loop_nothing_is_lost_and_nothing_done_twic
     assert verify(stack.ledger).intact
 
 
-@pytest.mark.timeout(900)
 def test_the_worker_killed_while_it_submits_and_together_with_its_flow(stack):
     from prefect.client.orchestration import get_client
     from prefect.settings import PREFECT_API_URL, temporary_settings
@@ -84,44 +82,42 @@ def test_the_worker_killed_while_it_submits_and_together_with_its_flow(stack):
             return runs[0].state.type.value if runs else ""
 
     open_by_hand(stack.ledger, charter, stack.root / "source", "robin")
-    stack.until(lambda: state() == "PENDING", "the run is being submitted", 120)
+    stack.until(lambda: state() == "PENDING", "the run is being submitted")
     stack.kill("worker")
     stack.kill_flows()
     stack.start("worker")
-    stack.until(lambda: state() == "RUNNING", "the run is taken up", 180)
-    stack.until(lambda: any(project in line for line in stack.noted()), "it trains", 120)
+    stack.until(lambda: state() == "RUNNING", "the run is taken up")
+    stack.until(lambda: any(project in line for line in stack.noted()), "it trains")
     stack.kill("worker")
     stack.kill_flows()
     assert state() == "RUNNING"  # Prefect cannot know
     stack.start("worker")
-    stack.wait_for_review(1, project, 240)
+    stack.wait_for_review(1, project)
     assert Counter(event.kind for event in stack.ledger.events(project))["iteration.opened"] == 1
     assert [times for what, times in stack.noted().items() if what.startswith(f"train-end {project}")] == [1, 1]
 
 
-@pytest.mark.timeout(600)
 def test_a_training_longer_than_any_limit_of_silence_runs_once(stack):
     from pipeline.ledger.leases import SILENCE
 
     project = "long-training"
     charter = stack.deploy(stack.charter(project, seconds=SILENCE + 10))
     open_by_hand(stack.ledger, charter, stack.root / "source", "robin")
-    stack.wait_for_review(1, project, 300)
+    stack.wait_for_review(1, project)
     assert [times for what, times in stack.noted().items() if what.startswith(f"train-begin {project}")] == [1, 1]
     assert Counter(event.kind for event in stack.ledger.events(project))["iteration.running"] == 1
 
 
-@pytest.mark.timeout(900)
 def test_a_training_goes_on_while_prefects_server_is_away(stack):
     project = "server-away"
     charter = stack.deploy(stack.charter(project, seconds=40))
     open_by_hand(stack.ledger, charter, stack.root / "source", "robin")
-    stack.until(lambda: any(project in line for line in stack.noted()), "it trains", 240)
+    stack.until(lambda: any(project in line for line in stack.noted()), "it trains")
     worker = stack.running["worker"]
     stack.kill("server")
-    stack.until(lambda: stack.noted()[trained_first(stack, project)] == 1, "the first training ends without it", 120)
+    stack.until(lambda: stack.noted()[trained_first(stack, project)] == 1, "the first training ends without it")
     stack.start("server")
-    stack.wait_for_review(1, project, 240)
+    stack.wait_for_review(1, project)
     assert worker.poll() is None  # the same one, which waited
     assert [times for what, times in stack.noted().items() if what.startswith(f"train-begin {project}")] == [1, 1]
     assert Counter(event.kind for event in stack.ledger.events(project))["iteration.running"] == 1
@@ -133,14 +129,13 @@ def trained_first(stack: Stack, project: str) -> str:
     return begun.replace("train-begin", "train-end")
 
 
-@pytest.mark.timeout(900)
 def test_an_error_nobody_foresaw_is_told_and_fails_after_three_tries_and_goes_on_once_it_is_mended(stack):
     project = "with-a-fault"
     fault = stack.root / "source" / f"fault-{project}"
     fault.write_text("no visits of 'Rosa Lima' [/red] <b>", encoding="utf-8")
     charter = stack.deploy(stack.charter(project))
     open_by_hand(stack.ledger, charter, stack.root / "source", "robin")
-    stack.until(lambda: stack.states(project) == [(1, "pilot", "failed")], "it fails", 300)
+    stack.until(lambda: stack.states(project) == [(1, "pilot", "failed")], "it fails")
 
     kinds = Counter(event.kind for event in stack.ledger.events(project))
     assert (kinds["iteration.running"], kinds["iteration.broken_off"], kinds["iteration.failed"]) == (3, 3, 1)
@@ -159,4 +154,4 @@ def test_an_error_nobody_foresaw_is_told_and_fails_after_three_tries_and_goes_on
 
     fault.unlink()
     open_by_hand(stack.ledger, charter, stack.root / "source", "robin")
-    stack.wait_for_review(1, project, 240)
+    stack.wait_for_review(1, project)

@@ -24,7 +24,7 @@ from pipeline.ledger.deployed import deploy, deployed_projects
 from pipeline.monitoring.trigger import Trigger
 from tests.orchestration.parts import toy_values
 
-pytestmark = pytest.mark.proof
+pytestmark = [pytest.mark.proof, pytest.mark.timeout(3600)]
 
 PROJECTS, WEEKS, PLACES = 50, 6, 2
 ZONES = ("Europe/Lisbon", "Asia/Shanghai", "America/New_York", "UTC")
@@ -109,7 +109,6 @@ def finished(ledger: Ledger, record) -> None:
             record = transition(tx, record, state, actor="people")
 
 
-@pytest.mark.timeout(900)
 def test_every_week_of_every_project_is_served_once_at_its_local_hour(simulated):
     _, served = simulated
     per_project = {name_of(number): [] for number in range(PROJECTS)}
@@ -123,14 +122,12 @@ def test_every_week_of_every_project_is_served_once_at_its_local_hour(simulated)
         assert {(later.date() - earlier.date()).days for earlier, later in pairwise(local)} == {7}, project
 
 
-@pytest.mark.timeout(900)
 def test_nobody_is_starved_however_few_places_there_are(simulated):
     _, served = simulated
     times = [due for due, _, _ in served]
     assert times == sorted(times)  # whoever is due longest goes first
 
 
-@pytest.mark.timeout(900)
 def test_every_run_opened_one_iteration_or_was_merged_and_told(simulated):
     ledger, served = simulated
     kinds = Counter((event.project, event.kind) for event in ledger.events())
