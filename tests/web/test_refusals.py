@@ -11,7 +11,7 @@ from pipeline.review import sign
 from pipeline.review.rules import NAMES
 from tests.web.browsing import Browser, Page
 from tests.web.conftest import Installed
-from tests.web.made import PASSWORD, put_review
+from tests.web.made import put_review
 
 CHINESE = {"accept_language": "zh-CN"}
 WHY = "试点兑现了承诺。"
