@@ -127,7 +127,8 @@ def test_administration(chinese):
 
 def test_a_form_of_another_session_or_site(chinese):
     ana = chinese.browser("ana.ruiz")
-    reads_chinese(ana.post("/account/language", {"language": "en"}, token="of another session"))
+    other = chinese.browser("tom.okoye").token
+    reads_chinese(ana.post("/account/language", {"language": "en"}, token=other))
     foreign = ana.post("/account/language", {"language": "en"}, origin="https://evil.example", **CHINESE)
     assert (foreign.status, foreign.text) == (403, "此表单来自其他网站。\n")
 
