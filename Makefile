@@ -4,11 +4,11 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help install run cases up test proof check format schema messages bench chaos lock clean
+.PHONY: help install run cases up test proof check format schema messages bench chaos screenshots lock clean
 .DEFAULT_GOAL := help
 
 help: ## show these words
-	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 $(READY): constraints.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit("Landed needs Python 3.11 or newer; this is " + sys.version.split()[0] + ". Try: make PYTHON=python3.12") if sys.version_info < (3, 11) else None'
@@ -61,6 +61,9 @@ chaos: $(READY) ## kill parts of the stack at random and hold the record to acco
 
 bench: $(READY) ## measure speed and size, as ratios side by side
 	PYTHONPATH=. $(BIN)/python tests/bench/bench.py
+
+screenshots: $(READY) ## take the README's pictures of the review site anew; needs a Chromium on this machine
+	$(BIN)/python -m tests.web.screenshots docs/images
 
 lock: $(READY) ## resolve the pinned packages anew (needs uv on the PATH)
 	uv pip compile pyproject.toml --extra dev --extra postgres --extra s3 --universal --generate-hashes --no-annotate --no-header \

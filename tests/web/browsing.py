@@ -1,6 +1,8 @@
 """A browser without a screen: cookies, forms and redirects against the application itself, no network."""
 
 import asyncio
+import os
+import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html.parser import HTMLParser
@@ -13,6 +15,10 @@ from fastapi import FastAPI
 from pipeline.accounts import begin_session, session_of
 from pipeline.ledger import Ledger
 
+#: The system's Chromium, for tests and pictures of a real browser; None where there is none.
+CHROMIUM = os.environ.get("LANDED_TEST_CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
+FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+         "--disable-component-update", "--disable-sync"]  # fmt: skip
 HERE = "http://127.0.0.1:8710"
 Fields = Mapping[str, str | Sequence[str]]
 

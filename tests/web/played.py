@@ -44,7 +44,7 @@ def played(url: str, folder: Path, until: datetime) -> ReviewRequest:
     Returns:
         The review of the project with the longest history, which waits for the sponsor.
     """
-    clock = Clock(until - timedelta(days=63))
+    clock = Clock(until - timedelta(days=58))
     with Ledger(url, now=clock) as ledger:
         let_in(ledger)
         charter = _decided(ledger, folder, 1, Charter.model_validate({**CHARTER, **_BEFORE}), (_PROMOTIONS,))

@@ -1,7 +1,5 @@
 """The site in a real browser: Chromium without a screen, driven by Playwright; skipped where there is none."""
 
-import os
-import shutil
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -14,17 +12,15 @@ from pipeline.review import ReviewRequest, reviews_of, signoffs_of
 from pipeline.settings import Settings
 from pipeline.web.app import create_app
 from tests.flows.awaiting import registered
+from tests.web.browsing import CHROMIUM, FLAGS
 from tests.web.made import PASSWORD, PROJECT, Pack, let_in, put_review
 
 playwright = pytest.importorskip("playwright.sync_api")
 
-CHROMIUM = os.environ.get("LANDED_TEST_CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here: the site was not tested in a real browser"),
 ]
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-         "--disable-component-update", "--disable-sync"]  # fmt: skip
 WAIT = 60_000
 
 
@@ -118,6 +114,17 @@ def apply_decisions(ledger: Ledger) -> None:
         alone.submit(drain, ledger, PROJECT, run_iterations=False).result()
 
 
+def test_two_people_sign_in_and_their_second_signature_decides(visit, live):
+    ana = visit("ana.ruiz")
+    decide(ana, live, "advance", "The pilot did what it promised.")
+    assert "Still asked: Maria Lind, Tom Okoye." in ana.inner_text("main")
+    tom = visit("tom.okoye")
+    decide(tom, live, "advance", "The stores are ready.")
+    assert "Decided: Go up a stage" in tom.inner_text("main")
+    assert [answer.person for answer in signoffs_of(live.ledger, live.review.id)] == ["ana.ruiz", "tom.okoye"]
+
+
+@pytest.mark.proof
 def test_a_rejection_with_feedback_opens_the_next_iteration_with_it(visit, live):
     page = visit("maria.lind")
     page.click("text=Read and decide")
@@ -150,6 +157,7 @@ def test_a_rejection_with_feedback_opens_the_next_iteration_with_it(visit, live)
     assert "Under way" in page.inner_text("main")
 
 
+@pytest.mark.proof
 def test_two_people_decide_and_the_starter_of_the_run_does_not(visit, live, stores):
     wei = visit("li.wei")
     wei.goto(live.page)

@@ -13,6 +13,7 @@ from pipeline.charter import Charter, Stage
 from pipeline.ledger import Event, IterationRecord, all_iterations, project_end
 from pipeline.review import Filed, ReviewRequest, charter_of, items_of, reviews_of
 from pipeline.rollout import Release, current
+from pipeline.rollout.limits import planned_spending
 from pipeline.web.site import Site
 from pipeline.web.threads import on_few_threads
 from pipeline.web.visitors import signed_in, today
@@ -56,7 +57,10 @@ class Pass:
 
 @dataclass(frozen=True)
 class ProjectShown:
-    """All that the page shows, from the newest iteration's charter and the ledger."""
+    """All that the page shows, from the newest iteration's charter and the ledger.
+
+    ``planned`` is the money the charter plans for the stages that were entered, in its currency.
+    """
 
     charter: Charter
     rungs: tuple[Rung, ...]
@@ -66,6 +70,7 @@ class ProjectShown:
     items: tuple[Filed, ...]
     delegations: tuple[Delegation, ...]
     unit_word: str
+    planned: float
 
 
 @router.get("/projects")
@@ -108,6 +113,7 @@ def _find(site: Site, project: str) -> ProjectShown:
         items=items_of(reader, project),
         delegations=tuple(one for one in delegations(reader, project) if one.ended_at is None),
         unit_word=words[-1] if words else "units",
+        planned=planned_spending(charter, [one.stage for one in records]),
     )
 
 
