@@ -58,8 +58,8 @@ class Swing:
 def swing(history: Observed, kpi: KpiDefinition, periods: int) -> Swing:
     """The KPI's swing by the history of all units, in spans that do not overlap and end with the newest period.
 
-    A history too short for three spans of that length is cut into three shorter ones, which swing more: that errs on the
-    careful side.
+    A history too short for three spans of that length is cut into three shorter ones, which swing more: that errs on
+    the careful side.
 
     Args:
         history: figures under today's rule.
