@@ -14,7 +14,6 @@ from pipeline.datasets.contracts import apply_contracts
 from pipeline.datasets.dataset import Dataset
 from pipeline.errors import DataError, Refused
 from pipeline.evaluation.observed import PERIOD, Observed, span_before, span_from
-from pipeline.evaluation.outcomes import Interval
 from pipeline.language import say
 from pipeline.ledger import Reader, all_iterations
 from pipeline.ledger.store import to_event
@@ -26,7 +25,7 @@ from pipeline.rollout.ladder import current
 from pipeline.rollout.outcomes import complete_only, completeness, expected_units, field_results
 from pipeline.rollout.power import Power
 from pipeline.rollout.prediction import Figure, predicted, swing
-from pipeline.rollout.promises import Calibration, Promise, calibration, expected_of, realised
+from pipeline.rollout.promises import Calibration, Promise, calibration, expected_of, interval_of, realised
 from pipeline.rollout.promotion import detectable, judge_field, no_field
 from pipeline.rollout.rungs import RungEffect, holds_at_scale, measured_effects, record_effect
 from pipeline.verdicts import Verdict
@@ -273,10 +272,9 @@ def _promises(
             break
         told = (record.result or {}).get("promise")
         if told:
-            gave = Interval(*told["realised"]) if told["realised"] else None
-            earlier.append(
-                Promise(record.number, record.stage, Interval(*told["expected"]), gave, told["periods"], told["units"])
-            )
+            gave = interval_of(told["realised"]) if told["realised"] else None
+            expected = interval_of(told["expected"])
+            earlier.append(Promise(record.number, record.stage, expected, gave, told["periods"], told["units"]))
     release = current(bench.ledger, project)
     figure, units, first = _confirmed(candidates), played.units, since
     if figure is None and release is not None:

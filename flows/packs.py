@@ -39,6 +39,7 @@ from pipeline.reporting.manifest import plain
 from pipeline.reporting.pack import WrittenReport
 from pipeline.review.attesting import kept_controls
 from pipeline.review.items import Filed, items_of
+from pipeline.rollout.promises import triple
 
 FEW_UNITS = 20
 
@@ -168,8 +169,8 @@ def _promise(field: Field) -> dict[str, Any] | None:
     given = newest.realised
     return {
         "number": newest.number,
-        "expected": [newest.expected.value, newest.expected.low, newest.expected.high],
-        "realised": [given.value, given.low, given.high] if given else None,
+        "expected": triple(newest.expected),
+        "realised": triple(given) if given else None,
         "gap": newest.gap if given else None,
         "periods": newest.periods,
         "units": newest.units,

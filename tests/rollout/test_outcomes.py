@@ -1,5 +1,6 @@
 """Field results: late, partial, corrected; nothing is lost and the newest value counts."""
 
+import json
 import math
 from datetime import date
 
@@ -21,7 +22,7 @@ from pipeline.rollout.outcomes import (
     read_delivery,
 )
 from pipeline.rollout.prediction import Figure
-from pipeline.rollout.promises import Promise, calibration, expected_of, realised
+from pipeline.rollout.promises import Promise, calibration, expected_of, interval_of, realised, triple
 from tests.rollout.test_ladder import a_release
 from tests.rollout.test_switch import measured
 from tests.rollout.worlds import GOAL, KPIS
@@ -171,6 +172,16 @@ def test_promises_stand_beside_what_the_field_gave(file_ledger, tmp_path):
     # What counts is what came, not whether two intervals touch.
     assert not Promise(4, "chain", Interval(0.05, 0.04, 0.06), Interval(0.065, 0.05, 0.08), 2, 4).kept
     assert "no promise could be checked" in calibration(GOAL, promises[:1]).sentence
+
+
+def test_a_promise_without_bound_is_kept_in_the_record_and_read_back():
+    for one in (Interval(0.0, -math.inf, math.inf), Interval(0.1, 0.05, 0.2)):
+        assert interval_of(json.loads(json.dumps(triple(one), allow_nan=False))) == one
+    assert math.isnan(interval_of(triple(Interval(math.nan, -math.inf, math.inf))).value)
+    assert (
+        "no interval"
+        in calibration(GOAL, [Promise(1, "pilot", interval_of([0.0, None, None]), Interval(0.1, 0, 1), 2, 4)]).sentence
+    )
 
 
 def test_the_promise_behind_a_release_is_that_of_the_iteration_below(file_ledger):

@@ -78,7 +78,9 @@ def test_the_swing_is_that_of_whole_spans_that_end_with_the_newest_week():
     spans = rates[:, 2:].mean(axis=0).reshape(3, 13).mean(axis=1)
     assert found.spans == 3
     assert found.relative == pytest.approx(spans.std(ddof=1) / spans.mean())
-    assert math.isinf(swing(history(rates), GOAL, 14).relative)
+    # A longer span than three of which history holds: three as long as can be.
+    assert swing(history(rates), GOAL, 14) == swing(history(rates), GOAL, 400) == found
+    assert math.isinf(swing(history(rates[:, :2]), GOAL, 14).relative)
     assert math.isinf(swing(history(rates), GOAL, 0).relative)
 
 

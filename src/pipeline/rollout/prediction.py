@@ -29,7 +29,7 @@ from pipeline.evaluation.kpis import possible
 from pipeline.evaluation.observed import Cube, Observed
 from pipeline.evaluation.outcomes import Interval, KpiDefinition
 
-#: Spans of history below which nobody can say how much they differ.
+#: Spans of history that are needed to say how much they differ.
 LEAST_SPANS = 3
 
 
@@ -58,17 +58,21 @@ class Swing:
 def swing(history: Observed, kpi: KpiDefinition, periods: int) -> Swing:
     """The KPI's swing by the history of all units, in spans that do not overlap and end with the newest period.
 
+    A history too short for three spans of that length is cut into three shorter ones, which swing more: that errs on
+    the careful side.
+
     Args:
         history: figures under today's rule.
         kpi: the KPI.
         periods: length of a span.
     """
     known = history.periods
-    spans = len(known) // periods if periods else 0
-    if spans < LEAST_SPANS:
-        return Swing(math.inf, spans)
-    newest = known[len(known) - spans * periods :]
-    cut = [newest[start : start + periods] for start in range(0, len(newest), periods)]
+    length = min(periods, len(known) // LEAST_SPANS)
+    if length < 1:
+        return Swing(math.inf, 0)
+    spans = len(known) // length
+    newest = known[len(known) - spans * length :]
+    cut = [newest[start : start + length] for start in range(0, len(newest), length)]
     sums: Floats = Cube(history.frame, (kpi.numerator, kpi.denominator)).sums_by(kpi, history.units, cut).sum(axis=0)
     levels = ratios(sums)
     mean = float(levels.mean())

@@ -120,6 +120,21 @@ def calibration(kpi: KpiDefinition, promises: Sequence[Promise]) -> Calibration:
     return Calibration(kpi, tuple(promises), mean, sum(inside) / len(inside) if inside else math.nan)
 
 
+def triple(interval: Interval) -> list[float | None]:
+    """Value, low and high as JSON has them: an end without bound is null."""
+    return [end if math.isfinite(end) else None for end in (interval.value, interval.low, interval.high)]
+
+
+def interval_of(plain: Sequence[float | None]) -> Interval:
+    """The interval that :func:`triple` made plain."""
+    value, low, high = plain[:3]
+    return Interval(
+        math.nan if value is None else value,
+        -math.inf if low is None else low,
+        math.inf if high is None else high,
+    )
+
+
 def expected_of(reader: Reader, project: str, kpi: str, release: Release) -> Figure | None:
     """The figure behind a release: the KPI of the iteration that was decided on, or None where it is unknown.
 
@@ -129,8 +144,7 @@ def expected_of(reader: Reader, project: str, kpi: str, release: Release) -> Fig
         result = record.result
         if result is None or record.stage == release.stage or result["model_version"] != release.model_version:
             continue
-        value, low, high = result["kpis"][kpi]["value"][:3]
-        if value is not None:
-            ends = -math.inf if low is None else low, math.inf if high is None else high
-            return Figure(Interval(value, *ends), result["units"], result["periods"])
+        found = interval_of(result["kpis"][kpi]["value"])
+        if math.isfinite(found.value):
+            return Figure(found, result["units"], result["periods"])
     return None
