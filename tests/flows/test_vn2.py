@@ -229,7 +229,7 @@ def test_a_users_own_days_are_run_and_decided_like_any_recorded_history(stores):
     out = stores.root / "orders.csv"
     assert landed("decide", charter, "--data", own, "--out", out).exit_code == 0
     orders = pd.read_csv(out)
-    assert list(orders.columns) == ["unique_id", "order"]
+    assert list(orders.columns)[:4] == ["unique_id", "store", "product", "order"]
     assert set(orders["unique_id"]) == set(pd.read_parquet(own / "stock.parquet")["unique_id"])
     assert (orders["order"] >= 0).all()
     assert orders["order"].sum() > 0

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from pipeline.charter import Charter
 from pipeline.compliance.account import Account, Drivers, Names
 from pipeline.problems.base import Arm
-from pipeline.replenishment.baselines import position
+from pipeline.replenishment.benchmark import position
 from pipeline.replenishment.features import features_at
 from pipeline.replenishment.forecast import THREADS, LightGBMForecaster
 from pipeline.replenishment.history import History
