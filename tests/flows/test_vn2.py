@@ -4,20 +4,27 @@ import json
 import os
 import re
 from datetime import date, timedelta
+from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
 import yaml
 
 from pipeline.ledger import Ledger, all_iterations
+from pipeline.replenishment.benchmark import benchmark_orders
+from pipeline.replenishment.offers import BASELINES
+from pipeline.replenishment.panel import panel_from_tables
+from pipeline.replenishment.vn2 import read_vn2
 from pipeline.reporting import pack
 from pipeline.rollout.overriding import batches
 from pipeline.settings import Settings
 from tests.cli.calling import landed
 from tests.conftest import Home
 from tests.flows.made import ROOT, write_yaml
-from tests.replenishment.made import write_vn2
+from tests.replenishment.contest import Contest
+from tests.replenishment.made import write_long, write_vn2
 
 FILES = ("sales.csv", "in_stock.csv", "initial_state.csv", "master.csv", "submission_template.csv")
 KEY = ["Store", "Product"]
@@ -88,6 +95,20 @@ def assert_orders(path: Path, directory: Path) -> None:
     assert quantities.sum() > 0
 
 
+def assert_studied(printed: str, studied: dict[str, Any], page: str) -> None:
+    """Candidates, all baselines, policies with intervals and the spread of five seeds are printed; service is drawn."""
+    names = {way["name"] for way in studied["ways"]}
+    assert {"poisson", "tweedie", *(f"baseline:{name}" for name in BASELINES)} <= names
+    assert {at["policy"] for at in studied["steered"].values()} == {"paths", "safety_stock"}
+    assert "Differences to" in printed
+    for words in ("tuned benchmark", "seasonal average", "safety stock 0.8", "paths 0.9"):
+        assert words in printed, words
+    assert re.search(r"5 seeds of \w+: .*standard deviation", printed)
+    assert 'aria-labelledby="frontier-title' in page
+    reference = next(way for way in studied["ways"] if way["name"] == studied["reference"])
+    assert reference["chosen_difference"]["low"] == reference["chosen_difference"]["high"] == 0
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", ["made", "real"])
 def test_an_iteration_ends_with_a_review_and_evidence_and_the_batch_writes_valid_orders(stores, kind):
@@ -106,6 +127,7 @@ def test_an_iteration_ends_with_a_review_and_evidence_and_the_batch_writes_valid
     assert evidence["evaluation"]["kind"] == "replay"
     # The benchmark against itself, in the same games.
     assert record.result["arms"]["baseline:official_benchmark"]["relative_cost"][0] == pytest.approx(1.0)
+    assert_studied(run.stdout, evidence["studied"], (folder / pack.PAGE).read_text())
 
     out = stores.root / "orders" / "week-0.csv"
     decided = landed("decide", charter, "--data", directory, "--out", out)
@@ -143,3 +165,71 @@ def test_an_iteration_ends_with_a_review_and_evidence_and_the_batch_writes_valid
     waits = landed("run", charter, "--data", directory)
     assert waits.exit_code == 0
     assert "waits for people" in waits.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.proof
+@pytest.mark.parametrize("lagging", [False, True], ids=["all files grow", "in_stock.csv stays as it was"])
+def test_a_contest_is_played_from_outside_on_a_directory_that_grows(stores, lagging):
+    """As the organisers play it: one run on week 0, six orders on files that grow by a week, eight weeks of cost."""
+    real = real_files()
+    if real is None:
+        pytest.skip("the real VN2 files are not here: put them into ../shared/vn2 or name their folder in LANDED_VN2")
+    whole = some_stores(real, stores.root / "files")
+    weeks = pd.read_csv(whole / "sales.csv").shape[1] - 2
+    ours, theirs = (Contest(whole, stores.root / name, weeks - 8) for name in ("ours", "theirs"))
+    charter = small_charter(stores, whole)
+    for contest in (ours, theirs):
+        contest.start_over()
+    assert landed("run", charter, "--data", ours.shown).exit_code == 0
+    reports = (ours.shown / "in_stock.csv").read_bytes()
+    placed = []
+    for week in range(6):
+        if lagging:
+            (ours.shown / "in_stock.csv").write_bytes(reports)
+        out = stores.root / f"week-{week}.csv"
+        decided = landed("decide", charter, "--data", ours.shown, "--out", out)
+        assert decided.exit_code == 0, decided.output
+        assert_orders(out, ours.shown)
+        placed.append(pd.read_csv(out).iloc[:, -1].to_numpy())
+        ours.order(pd.read_csv(out))
+        theirs.order(benchmark(theirs))
+    # Every week decides anew, from the stock and the sales of then.
+    assert all((earlier != later).any() for earlier, later in pairwise(placed))
+    for contest in (ours, theirs):
+        contest.order(None)
+        contest.order(None)
+    assert len(ours.costs) == 8
+    assert ours.costs[:2] == theirs.costs[:2]
+    assert sum(ours.costs[2:]) < sum(theirs.costs[2:])
+
+
+def benchmark(contest: Contest) -> pd.DataFrame:
+    """The official rule on the files as they stand."""
+    panel = panel_from_tables(read_vn2(contest.shown, 3), 3)
+    keys = panel.series[["store", "product"]].astype(int).set_axis(KEY, axis=1)
+    return keys.assign(order=benchmark_orders(panel))
+
+
+@pytest.mark.slow
+@pytest.mark.proof
+def test_a_users_own_days_are_run_and_decided_like_any_recorded_history(stores):
+    made = write_vn2(stores.root / "made", weeks=130, stores=4, products=6)
+    own = write_long(stores.root / "own", made, "parquet", days=True)
+    charter = small_charter(stores, made)
+    values = yaml.safe_load(charter.read_text(encoding="utf-8"))
+    values["data"]["source"] = "tables"
+    for table, name in zip(values["data"]["tables"], ("sales", "state", "products"), strict=True):
+        table["name"] = name
+    write_yaml(charter, values)
+    assert landed("check", charter).exit_code == 0
+    run = landed("run", charter, "--data", own)
+    assert run.exit_code == 0, run.output
+    assert "5 seeds of" in run.stdout
+    out = stores.root / "orders.csv"
+    assert landed("decide", charter, "--data", own, "--out", out).exit_code == 0
+    orders = pd.read_csv(out)
+    assert list(orders.columns)[:4] == ["unique_id", "store", "product", "order"]
+    assert set(orders["unique_id"]) == set(pd.read_parquet(own / "stock.parquet")["unique_id"])
+    assert (orders["order"] >= 0).all()
+    assert orders["order"].sum() > 0

@@ -53,7 +53,7 @@ def test_the_orders_are_those_of_the_same_history_under_the_users_own_ids(origin
     orders = Replenishment().decide(own, place, Arm("b", own, baseline=baseline))
     expected = Replenishment().decide(theirs, original, Arm("b", theirs, baseline=baseline))
     expected = expected.set_index("id-" + expected["Store"].astype(str) + "-" + expected["Product"].astype(str))["0"]
-    assert list(orders.columns) == ["unique_id", "order"]
+    assert list(orders.columns) == ["unique_id", "store", "product", "order"]
     assert orders.set_index("unique_id")["order"].sort_index().tolist() == expected.sort_index().tolist()
     assert orders["order"].sum() > 0
 
@@ -88,7 +88,31 @@ def test_what_is_left_at_the_end_tells_an_empty_shelf(original, tmp_path):
     sales = pd.read_csv(place / "sales.csv")
     sales.assign(stock=sales["in_stock"] * 3).drop(columns="in_stock").to_csv(place / "sales.csv", index=False)
     expected = panel_from_tables(read_vn2(original, 3), 3)
-    assert np.array_equal(panel_of(read_long(place, 3)).in_stock, expected.in_stock)
+    panel = panel_of(read_long(place, 3))
+    assert np.array_equal(panel.in_stock, expected.in_stock)
+    assert panel.stock is not None
+    assert np.array_equal(panel.stock, expected.in_stock * 3)
+
+
+def test_the_stock_of_a_week_of_days_is_that_of_its_last_evening(original, tmp_path):
+    place = write_long(tmp_path / "long", original, "parquet", days=True)
+    sales = pd.read_parquet(place / "sales.parquet")
+    counted = np.random.default_rng(2).integers(0, 50, len(sales))
+    sales = sales.assign(stock=counted).sample(frac=1, random_state=1)
+    sales.to_parquet(place / "sales.parquet")
+    panel = panel_of(read_long(place, 3))
+    evenings = sales[sales["ds"].dt.dayofweek == 6].pivot(index="ds", columns="unique_id", values="stock")
+    assert panel.stock is not None
+    ids = ("id-" + panel.series["store"] + "-" + panel.series["product"]).tolist()
+    assert np.array_equal(panel.stock, evenings[ids].to_numpy())
+
+
+def test_an_accounted_decision_names_the_users_ids_beside_store_and_product(original, tmp_path):
+    rules = of_source(charter("vn2"), "tables")
+    place = write_long(tmp_path / "long", original, "parquet")
+    arm = Arm("b", rules, baseline="official_benchmark")
+    account = Replenishment().account(rules, place, arm, None)
+    assert account.decisions.equals(Replenishment().decide(rules, place, arm))
 
 
 def test_rows_that_cannot_be_used_are_refused_one_by_one(original, tmp_path):

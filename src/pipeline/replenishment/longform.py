@@ -2,7 +2,7 @@
 
 A directory of Parquet or CSV files, described in ``docs/data.md``::
 
-    sales     unique_id, ds, y, and in_stock (could it be bought all the time) or stock (units left at the end)
+    sales     unique_id, ds, y, and in_stock (could it be bought all the time), stock (units left at the end), or both
     stock     unique_id, on_hand, due_1 … due_{lead time - 1}: now, and on the way
     series    optional: unique_id, store, product, and department, group, cluster, format, price, case_size
     promotions, calendar   optional, as the contract of the domain has them
@@ -63,20 +63,22 @@ def read_long(location: Path, lead_time: int) -> dict[str, pd.DataFrame]:
     return {**tables, "state": tables["state"].assign(week=last)}
 
 
-def with_ids(location: Path, series: pd.DataFrame, orders: NDArray[np.int64]) -> pd.DataFrame:
-    """One row per series of the panel: ``unique_id`` and ``order``."""
+def ids_of(location: Path, series: pd.DataFrame) -> NDArray[np.object_]:
+    """(N,) the ``unique_id`` of each series of the panel."""
     described = _read(location, "series")
-    found = series[["store", "product"]].astype(str)
+    keys = series[["store", "product"]].astype(str)
     if described is None:
-        return pd.DataFrame({ID: found["store"], "order": orders})
-    keys = described[[ID, "store", "product"]].astype(str)
-    return found.assign(order=orders).merge(keys, on=["store", "product"], how="left")[[ID, "order"]]
+        return keys["store"].to_numpy(dtype=object)
+    names = described[[ID, "store", "product"]].astype(str)
+    return keys.merge(names, on=["store", "product"], how="left")[ID].to_numpy(dtype=object)
 
 
 def _weekly(location: Path, sales: pd.DataFrame) -> pd.DataFrame:
-    """``unique_id, week, units, in_stock``; days summed up, weeks named by their Monday."""
+    """``unique_id, week, units, in_stock``, and ``stock`` at the week's end where told; weeks named by their Monday."""
     day = pd.to_datetime(sales["ds"], errors="coerce")
     frame = pd.DataFrame({ID: sales[ID], "day": day, "units": sales["y"], "in_stock": _in_stock(sales)})
+    if "stock" in sales.columns:
+        frame["stock"] = sales["stock"]
     # A date that cannot be read stays as it is, so that the contract refuses the row and shows it.
     monday = day - pd.to_timedelta(day.dt.dayofweek, unit="D")
     if day.dt.dayofweek.value_counts(normalize=True).max() > MOSTLY:
@@ -90,9 +92,12 @@ def _weekly(location: Path, sales: pd.DataFrame) -> pd.DataFrame:
             [Finding(str(location / "sales"), f"the newest day is {last:%A} {last:%Y-%m-%d}", remedy)],
         )
     begun = day.min() + pd.to_timedelta(-day.min().dayofweek % DAYS, unit="D")
-    frame = frame.assign(units=pd.to_numeric(frame["units"]), week=monday, day=1)[monday >= begun]
-    weeks = frame.groupby([ID, "week"], as_index=False, sort=False).agg(
-        units=("units", "sum"), in_stock=("in_stock", "all"), day=("day", "sum")
+    frame = frame.assign(units=pd.to_numeric(frame["units"]), week=monday, ds=day, day=1)[monday >= begun]
+    kept = {"stock": ("stock", "last")} if "stock" in frame.columns else {}
+    weeks = (
+        frame.sort_values([ID, "ds"], kind="stable")
+        .groupby([ID, "week"], as_index=False, sort=False)
+        .agg(units=("units", "sum"), in_stock=("in_stock", "all"), day=("day", "sum"), **kept)
     )
     return weeks.assign(in_stock=weeks["in_stock"] & (weeks["day"] == DAYS)).drop(columns="day")
 

@@ -13,6 +13,8 @@ from pipeline.replenishment.parameters import ALGORITHMS, POLICIES, Business, Li
 #: The synthetic chains of :data:`pipeline.replenishment.demand.CHAINS`, the files of a public challenge, and a user's
 #: own tables.
 SOURCES = ("retailer", "overstocked", "vn2", "tables")
+#: Sources that are recorded history: no world answers, so they are judged in past games.
+RECORDED = ("vn2", "tables")
 BASELINES = ("incumbent", "seasonal_naive", "seasonal_average", "official_benchmark", "tuned_benchmark")
 FEATURES: Mapping[str, str] = {
     "recent_sales": "single last weeks and means over 2 to 52 weeks, stock-outs left out",

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from pipeline.charter import Advice, Candidate, Charter, Stage
 from pipeline.compliance.account import Account
@@ -156,7 +157,7 @@ class Replenishment:
         progress: Progress,
     ) -> Outcomes:
         """The retailer's world moves on, once per key; recorded history is played on its confirming games."""
-        if charter.data.source != "retailer":
+        if charter.data.source in offers.RECORDED:
             from pipeline.datasets.splits import tune_confirm
             from pipeline.replenishment.candidates import replayed
 
@@ -184,14 +185,14 @@ class Replenishment:
         progress: Progress,
     ) -> "Study | None":
         """Policies, service levels and seeds on the past games of recorded history; see :mod:`.study`."""
-        if charter.data.source == "retailer":
+        if charter.data.source not in offers.RECORDED:
             return None
         from pipeline.replenishment.study import study
 
         return study(charter, self._games(charter, dataset, units), trained, challenger, progress)
 
     def decide(self, charter: Charter, location: Path, arm: Arm, units: tuple[str, ...] | None = None) -> pd.DataFrame:
-        """One order per series: VN2's filled template; ``unique_id, order``; or ``store, product, order``.
+        """One order per series: VN2's filled template, else store, product and order, a user's ids before them.
 
         Args:
             charter: the charter the arm was judged under.
@@ -205,16 +206,7 @@ class Replenishment:
         from pipeline.replenishment.teams import orders_of
 
         panel = self._newest(charter, location)
-        orders = orders_of(charter, arm, units, panel)
-        if charter.data.source == "vn2":
-            from pipeline.replenishment.vn2 import in_template_order, read_template
-
-            return in_template_order(read_template(location), panel.series, orders)
-        if charter.data.source == "tables":
-            from pipeline.replenishment.longform import with_ids
-
-            return with_ids(location, panel.series, orders)
-        return panel.series[["store", "product"]].assign(order=orders)
+        return _written(charter, location, panel.series, orders_of(charter, arm, units, panel))[0]
 
     def account(
         self,
@@ -235,14 +227,8 @@ class Replenishment:
 
         panel = self._newest(charter, location) if dataset is None else self._panel_of(charter, dataset)
         told = accounting.told(charter, arm, units, panel, explained)
-        if charter.data.source == "vn2":
-            from pipeline.replenishment.vn2 import in_template_order, read_template, template_order
-
-            template = read_template(location)
-            decisions = in_template_order(template, panel.series, told.orders)
-            return told.as_account(decisions, template_order(template, panel.series), accounting.cutoff(panel))
-        decisions = panel.series[["store", "product"]].assign(order=told.orders)
-        return told.as_account(decisions, np.arange(panel.size), accounting.cutoff(panel))
+        decisions, places = _written(charter, location, panel.series, told.orders)
+        return told.as_account(decisions, places, accounting.cutoff(panel))
 
     def hindsight(self, charter: Charter, dataset: Dataset, overrides: pd.DataFrame) -> pd.DataFrame:
         """What changed orders saved; see :func:`pipeline.replenishment.accounting.saved`."""
@@ -309,3 +295,20 @@ class Replenishment:
         if self._panel is None or self._panel[0] != (dataset.digest, lead_time):
             self._panel = ((dataset.digest, lead_time), panel_from_tables(dataset.tables, lead_time))
         return self._panel[1]
+
+
+def _written(
+    charter: Charter, location: Path, series: pd.DataFrame, orders: NDArray[np.int64]
+) -> tuple[pd.DataFrame, NDArray[np.int64]]:
+    """Orders (N,) as the source wants them handed in, and the place of each row among the panel's series."""
+    if charter.data.source == "vn2":
+        from pipeline.replenishment.vn2 import in_template_order, read_template, template_order
+
+        template = read_template(location)
+        return in_template_order(template, series, orders), template_order(template, series)
+    decisions = series[["store", "product"]].assign(order=orders)
+    if charter.data.source == "tables":
+        from pipeline.replenishment.longform import ID, ids_of
+
+        decisions.insert(0, ID, ids_of(location, series))
+    return decisions, np.arange(len(series))

@@ -67,7 +67,6 @@ def _panel(axes: Axes, studied: Studied, kpi: KpiDefinition, policies: Sequence[
     if studied.own is not None:
         axes.axvline(studied.own.level, color=TARGET, linestyle=(0, (5, 3)), linewidth=1.2)
     axes.set_title(speaks.show(term(kpi.title)), fontsize=9, loc="left")
-    axes.set_ylim(bottom=min(0.0, axes.get_ylim()[0]))
     value_axis(axes, kpi.unit, "y", speaks)
     axes.set_ylabel("")
     axes.tick_params(labelsize=8)
