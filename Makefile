@@ -56,14 +56,14 @@ messages: $(READY) ## find the sentences to translate, update and compile the ca
 chaos: $(READY) ## kill parts of the stack at random and hold the record to account
 	PYTHONPATH=. $(BIN)/python -m tests.orchestration.chaos --write docs/reliability.md
 
-bench: $(READY) ## measure speed and size, as ratios side by side
-	PYTHONPATH=. $(BIN)/python tests/bench/bench.py
+bench: $(READY) ## measure speed and size, as ratios side by side; ONLY="features contract" for some of it
+	PYTHONPATH=. $(BIN)/python tests/bench/bench.py $(addprefix --only ,$(ONLY))
 
 lock: $(READY) ## resolve the pinned packages anew (needs uv on the PATH)
 	uv pip compile pyproject.toml --extra dev --extra postgres --extra s3 --universal --generate-hashes --no-annotate --no-header \
 		--no-emit-index-url --no-emit-find-links --python-version 3.11 --constraint constraints.txt --output-file constraints.txt
 
 clean: ## remove everything that was generated: .venv, data, reports, caches
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache dist
+	rm -rf $(VENV) .venv-bench .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache dist
 	find data reports -mindepth 1 ! -name README.md -delete
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,9 +1,8 @@
-"""Other libraries to compare with, each in an environment of its own under ``.venv-bench``, pinned, made on first use."""
+"""Other libraries to compare with, each pinned in an environment of its own under ``.venv-bench``."""
 
 import subprocess
 import sys
 from collections.abc import Mapping
-from pathlib import Path
 
 from children import ROOT, environment
 

@@ -110,7 +110,7 @@ class Stack:
                     command, env=env, stdout=log, stderr=log, stdin=subprocess.DEVNULL, start_new_session=True
                 )
             if name == "server":
-                self.until(self.answers, "the server answers", 90)
+                self.until(self.answers, "the server answers", 300)
 
     def answers(self) -> bool:
         with suppress(httpx.HTTPError):

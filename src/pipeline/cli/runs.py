@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from pipeline.charter import Charter
+    from pipeline.ledger import IterationRecord
 
 DataFolder = Annotated[
     Path | None, typer.Option("--data", help="folder of the data source; data/SOURCE if not given", show_default=False)
@@ -49,6 +50,7 @@ def run(
         opened = open_by_hand(ledger, found, location, operator(ledger, settings).id, again=again)
         if opened.waits:
             reporter().say("[yellow]The last iteration waits for people; nothing was run.[/]")
+            reporter().say(f"  [dim]{_kept(opened.record)}[/]")
         else:
             record = opened.record
             run_iteration(record.project, record.number, record.stage, location)
@@ -122,6 +124,14 @@ def _checked(charter: Path) -> "Charter":
     from pipeline.problems.reading import read_charter_for_problem
 
     return read_charter_for_problem(charter, date.today())
+
+
+def _kept(record: "IterationRecord") -> str:
+    """What a second run on the same inputs takes as it is."""
+    result = record.result or {}
+    parts = {"data": result.get("dataset"), "model": result.get("model_digest"), "evidence": record.report_digest}
+    named = ", ".join(f"{name} {digest[:12]}" for name, digest in parts.items() if digest)
+    return f"kept as they are: {named}; --again runs the iteration anew"
 
 
 def _write(decisions: "pd.DataFrame", out: Path) -> None:

@@ -10,7 +10,11 @@ def side(watch, folder):
     sales = pd.read_parquet(folder / "sales.parquet")
     context = gx.get_context(mode="ephemeral")
     context.variables.progress_bars = {"globally": False}
-    batch = context.data_sources.add_pandas("chain").add_dataframe_asset("sales").add_batch_definition_whole_dataframe("all")
+    batch = (
+        context.data_sources.add_pandas("chain")
+        .add_dataframe_asset("sales")
+        .add_batch_definition_whole_dataframe("all")
+    )
     weeks = [str(week) for week in sorted(sales["week"].unique())]
     rules = [gxe.ExpectColumnValuesToNotBeNull(column=column) for column in sales.columns]
     rules += [
