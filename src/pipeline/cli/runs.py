@@ -50,7 +50,7 @@ def run(
         opened = open_by_hand(ledger, found, location, operator(ledger, settings).id, again=again)
         if opened.waits:
             reporter().say("[yellow]The last iteration waits for people; nothing was run.[/]")
-            reporter().say(f"  [dim]{_kept(opened.record)}[/]")
+            reporter().say(f"  [dim]{_rests_on(opened.record)}[/]")
         else:
             record = opened.record
             run_iteration(record.project, record.number, record.stage, location)
@@ -126,12 +126,12 @@ def _checked(charter: Path) -> "Charter":
     return read_charter_for_problem(charter, date.today())
 
 
-def _kept(record: "IterationRecord") -> str:
-    """What a second run on the same inputs takes as it is."""
+def _rests_on(record: "IterationRecord") -> str:
+    """What an iteration that waits rests on, so that nothing of it needs to be made again."""
     result = record.result or {}
     parts = {"data": result.get("dataset"), "model": result.get("model_digest"), "evidence": record.report_digest}
     named = ", ".join(f"{name} {digest[:12]}" for name, digest in parts.items() if digest)
-    return f"kept as they are: {named}; --again runs the iteration anew"
+    return f"it rests on {named}, all kept; --again runs it anew"
 
 
 def _write(decisions: "pd.DataFrame", out: Path) -> None:
