@@ -59,8 +59,8 @@ messages: $(READY) ## find the sentences to translate, update and compile the ca
 chaos: $(READY) ## kill parts of the stack at random and hold the record to account
 	PYTHONPATH=. $(BIN)/python -m tests.orchestration.chaos --write docs/reliability.md
 
-bench: $(READY) ## measure speed and size, as ratios side by side
-	PYTHONPATH=. $(BIN)/python tests/bench/bench.py
+bench: $(READY) ## measure speed and size, as ratios side by side; ONLY="features contract" for some of it
+	PYTHONPATH=. $(BIN)/python tests/bench/bench.py $(addprefix --only ,$(ONLY))
 
 screenshots: $(READY) ## take the README's pictures of the review site anew; needs a Chromium on this machine
 	$(BIN)/python -m tests.web.screenshots docs/images
@@ -70,6 +70,6 @@ lock: $(READY) ## resolve the pinned packages anew (needs uv on the PATH)
 		--no-emit-index-url --no-emit-find-links --python-version 3.11 --constraint constraints.txt --output-file constraints.txt
 
 clean: ## remove everything that was generated: .venv, data, reports, caches
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache dist
+	rm -rf $(VENV) .venv-bench .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache dist
 	find data reports -mindepth 1 ! -name README.md -delete
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

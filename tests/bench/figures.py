@@ -4,7 +4,7 @@ import json
 import os
 import platform
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -36,17 +36,21 @@ class Figure:
         value: the figure.
         unit: ``s``, ``GiB``, ``×`` or empty.
         limit: the most that is allowed; None for a figure that is only shown.
+        least: the least that is asked for; None likewise.
     """
 
     title: str
     value: float
     unit: str
     limit: float | None = None
+    least: float | None = None
 
     @property
     def within(self) -> bool | None:
         """Whether the limit is kept; None without one. What is not a number keeps no limit."""
-        return None if self.limit is None else self.value <= self.limit
+        if self.limit is None and self.least is None:
+            return None
+        return (self.limit is None or self.value <= self.limit) and (self.least is None or self.value >= self.least)
 
 
 @dataclass(frozen=True)
@@ -127,3 +131,20 @@ def write(result: Result, folder: Path, on: Mapping[str, str | int | float], *, 
     partial.write_text(json.dumps(body, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     partial.replace(path)
     return path
+
+
+def kept(folder: Path, names: Iterable[str]) -> list[tuple[Result, Mapping[str, Any]]]:
+    """The results that lie in a folder, each with the whole of its file, in the order asked for.
+
+    Raises:
+        FileNotFoundError: a benchmark was never measured here.
+    """
+    found = []
+    for name in names:
+        body = json.loads((folder / f"{name}.json").read_text(encoding="utf-8"))
+        figures = tuple(
+            Figure(**{key: value for key, value in one.items() if key != "within"}) for one in body["figures"]
+        )
+        result = Result(name, figures, details=body["details"], skipped=body["skipped"], failed=body["failed"])
+        found.append((result, body))
+    return found

@@ -97,7 +97,7 @@ class Flagship:
 
     def _play(self) -> Played:
         folder = self.work / "flows"
-        charter = _small_charter(self.work / "charter.yaml") if self.quick else CHARTER
+        charter = small_charter(self.work / "charter.yaml") if self.quick else CHARTER
         command = landed("play", charter, "--decisions", DECISIONS)
         if self.quick:
             command += ["--data", str(self._world("flows"))]
@@ -127,7 +127,8 @@ class Flagship:
         ]
 
 
-def _small_charter(path: Path) -> Path:
+def small_charter(path: Path) -> Path:
+    """The shipped charter for a small world and quick fits."""
     values = yaml.safe_load(CHARTER.read_text(encoding="utf-8"))
     for stage, units in zip(values["stages"], _STORES, strict=True):
         stage |= {"units": units, "periods": 4}

@@ -1,4 +1,4 @@
-"""Other libraries to compare with, each in an environment of its own under ``.venv-bench``, pinned, made on first use."""
+"""Other libraries to compare with, each pinned in an environment of its own under ``.venv-bench``."""
 
 import subprocess
 import sys

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-_STYLES = {"✓ within": "green", "✗ over": "red", "": ""}
+_STYLES = {"✓ within": "green", "✗ missed": "red", "": ""}
 #: Below this a plain number is shown by its power of ten.
 _TINY = 1e-3
 
@@ -20,12 +20,14 @@ def figure_text(figure: Figure) -> str:
 
 def limit_text(figure: Figure) -> str:
     """The limit with its unit, or a dash."""
+    if figure.least is not None:
+        return f"≥ {_with_unit(figure.least, figure.unit)}"
     return "–" if figure.limit is None else f"≤ {_with_unit(figure.limit, figure.unit)}"
 
 
 def verdict_text(figure: Figure) -> str:
-    """Within or over; empty without a limit."""
-    return {None: "", True: "✓ within", False: "✗ over"}[figure.within]
+    """Within or missed; empty without a limit."""
+    return {None: "", True: "✓ within", False: "✗ missed"}[figure.within]
 
 
 def show(console: Console, results: Sequence[Result], *, quick: bool) -> None:

@@ -165,6 +165,8 @@ def test_an_iteration_ends_with_a_review_and_evidence_and_the_batch_writes_valid
     waits = landed("run", charter, "--data", directory)
     assert waits.exit_code == 0
     assert "waits for people" in waits.stderr
+    kept = (record.result["dataset"], record.result["model_digest"], record.report_digest)
+    assert [digest[:12] in waits.stderr for digest in kept] == [True] * 3
 
 
 @pytest.mark.slow

@@ -11,6 +11,7 @@ from pipeline.cli.charters import CharterFile
 
 if TYPE_CHECKING:
     from pipeline.charter import Charter
+    from pipeline.ledger import IterationRecord
 
 DataFolder = Annotated[
     Path | None, typer.Option("--data", help="folder of the data source; data/SOURCE if not given", show_default=False)
@@ -46,6 +47,7 @@ def run(
         opened = open_by_hand(ledger, found, location, operator(ledger, settings).id, again=again)
         if opened.waits:
             reporter().say("[yellow]The last iteration waits for people; nothing was run.[/]")
+            reporter().say(f"  [dim]{_rests_on(opened.record)}[/]")
         else:
             record = opened.record
             run_iteration(record.project, record.number, record.stage, location)
@@ -150,3 +152,11 @@ def _checked(charter: Path) -> "Charter":
     from pipeline.problems.reading import read_charter_for_problem
 
     return read_charter_for_problem(charter, date.today())
+
+
+def _rests_on(record: "IterationRecord") -> str:
+    """What an iteration that waits rests on, so that nothing of it needs to be made again."""
+    result = record.result or {}
+    parts = {"data": result.get("dataset"), "model": result.get("model_digest"), "evidence": record.report_digest}
+    named = ", ".join(f"{name} {digest[:12]}" for name, digest in parts.items() if digest)
+    return f"it rests on {named}, all kept; --again runs it anew"

@@ -95,7 +95,8 @@ def _distinct(values: pd.Series) -> tuple[NDArray[np.integer], pd.Index]:
         texts = pa.array(values)
         whole = texts if isinstance(texts, pa.Array) else texts.dictionary_encode().combine_chunks()
         encoded = whole.dictionary_encode()
-        return encoded.indices.fill_null(-1).to_numpy(), pd.Index(encoded.dictionary.to_pandas(), dtype="str")
+        codes = encoded.indices.fill_null(-1) if encoded.indices.null_count else encoded.indices
+        return codes.to_numpy(), pd.Index(encoded.dictionary.to_pandas(), dtype="str")
     try:
         codes, distinct = pd.factorize(values)
     except TypeError:

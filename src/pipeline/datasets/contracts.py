@@ -16,10 +16,12 @@ What no single row can be blamed for (a column that is missing, or wrong in ever
 """
 
 import json
+import math
 import re
 from collections import Counter, defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -276,35 +278,39 @@ def _keep_first(sheet: _Sheet, key: list[str]) -> None:
         sheet.reasons[row].append(f"{_DUPLICATE}{original} ({', '.join(key)}), {_likeness(sheet, row, original)}")
 
 
-def _all_differ(code: NDArray[np.int64], room: int) -> bool:
+def _all_differ(code: NDArray[np.integer], room: int) -> bool:
     """Whether no number below ``room`` occurs twice; a mark for each is faster than sorting."""
     seen = np.zeros(room + 1, np.bool_)
     seen[code] = True
     return int(np.count_nonzero(seen)) == len(code)
 
 
-def _codes(sheet: _Sheet, key: list[str]) -> tuple[NDArray[np.int64], int]:
+def _codes(sheet: _Sheet, key: list[str]) -> tuple[NDArray[np.integer], int]:
     """(rows,) one integer per distinct key, below the number returned with it.
 
     It is -1 where a cell of the key is missing or not of its type.
     """
-    code, room = np.zeros(sheet.size, np.int64), 1
+    columns = [sheet.codes[name] if name in sheet.codes else pd.factorize(sheet.cells[name])[0] for name in key]
+    sizes = [int(codes.max(initial=-1)) + 2 for codes in columns]
+    # In place and no wider than needed: on millions of rows fetching memory takes longer than the sums.
+    code: NDArray[Any] = np.zeros(sheet.size, np.int32 if math.prod(sizes) < _MOST_NARROW else np.int64)
     usable = np.ones(sheet.size, np.bool_)
-    for column in key:  # in place: on millions of rows each further array costs as much as the sum itself
-        codes = sheet.codes[column] if column in sheet.codes else pd.factorize(sheet.cells[column])[0]
-        values = int(codes.max(initial=-1)) + 1
-        room *= values + 1
+    room = 1
+    for name, codes, size in zip(key, columns, sizes, strict=True):
+        room *= size
         if room > _MOST_KEYS:
             code, few = pd.factorize(code)
-            room = (len(few) + 1) * (values + 1)
-        code *= values + 1
-        code += codes
-        usable &= sheet.passed[column]
+            room = (len(few) + 1) * size
+        code *= size
+        np.add(code, codes, out=code, casting="same_kind")
+        usable &= sheet.passed[name]
         usable &= codes >= 0
-    code[~usable] = -1
+    if not usable.all():
+        code[~usable] = -1
     return code, room
 
 
+_MOST_NARROW = 2**31
 _MOST_KEYS = 2**62
 #: Up to so many possible keys per row each has a mark.
 _DENSE = 8

@@ -9,8 +9,7 @@ from pipeline.evaluation.stability import psi
 def side(watch, folder):
     current, reference = frames(rows_of(folder))
     with watch.work():
-        scores = {name: psi(current[name], reference[name]) for name in current.columns}
-    return scores
+        return {name: psi(current[name], reference[name]) for name in current.columns}
 
 
 stopwatch.main(side)

@@ -1,4 +1,4 @@
-"""Six small steps, as a plain script or as a flow against a standing server: ``python six_steps.py FOLDER plain|flow``."""
+"""Six small steps: ``python six_steps.py FOLDER plain``, or ``flow`` against a standing server."""
 
 import sys
 from pathlib import Path
