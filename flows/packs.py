@@ -10,6 +10,7 @@ from flows.options import decision_options
 from flows.overridden import overridden
 from flows.shown import field_shown
 from flows.workbench import LENGTH, Workbench
+from pipeline.charter import ROLES
 from pipeline.charter.difference import difference
 from pipeline.charter.reading import charter_from_canonical
 from pipeline.compliance.controls import ControlState
@@ -18,6 +19,7 @@ from pipeline.evaluation.outcomes import Effect, Evaluation, Interval, KpiResult
 from pipeline.language import from_plain, say, term
 from pipeline.ledger import IterationRecord, all_iterations
 from pipeline.provenance import code_version
+from pipeline.reporting.digests import digest_name
 from pipeline.reporting.evidence import (
     ArmKind,
     ArmShown,
@@ -37,6 +39,7 @@ from pipeline.reporting.evidence import (
 from pipeline.reporting.gather import arms_shown, candidates_shown, changes_shown, data_shown, weekly_points
 from pipeline.reporting.manifest import plain
 from pipeline.reporting.pack import WrittenReport
+from pipeline.reporting.words import ROLE_WORDS
 from pipeline.review.attesting import kept_controls
 from pipeline.review.items import Filed, items_of
 from pipeline.rollout.promises import triple
@@ -86,6 +89,9 @@ def assemble(
         limits=_limits(judgement, field),
         links=(
             Link(say("the model's run in MLflow"), f"experiment {charter.project}, run iteration {record.number}"),
+            Link(say("the model card"), "model-card.html"),
+            Link(say("the data sheet"), "data-sheet.html"),
+            *(Link(say("in short, for {role}", role=ROLE_WORDS[role]), f"{digest_name(role)}.html") for role in ROLES),
             Link(say("sign or ask for a change"), "landed review list"),
             Link(say("prove that the record is whole"), "landed audit verify"),
         ),

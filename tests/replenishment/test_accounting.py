@@ -130,13 +130,7 @@ def test_an_order_left_as_it_was_saves_nothing(problem, rules, place):
     data = loaded(problem, rules, place)
     cutoff = sorted(data.tables["sales"]["week"].unique())[-5]
     first = data.tables["sales"].iloc[0]
-    line = {
-        "Store": first["store"],
-        "Product": first["product"],
-        "cutoff": cutoff.date(),
-        "model": 0.0,
-        "quantity": 0.0,
-        "standing": 1.0,
-    }
+    key = {"Store": first["store"], "Product": first["product"], "cutoff": cutoff.date()}
+    line = {**key, "model": 0.0, "quantity": 0.0, "standing": 1.0}
     found = problem.hindsight(rules, data, pd.DataFrame([line]))
     assert found["saved"].tolist() == [0.0]

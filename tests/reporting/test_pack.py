@@ -37,9 +37,12 @@ def test_a_pack_holds_page_twin_and_manifest_under_one_digest(evidence: Evidence
     ]
     for path in (written.html, written.json, written.manifest):
         assert written.digest in path.read_text(encoding="utf-8")
-    names = ["evidence.html", "evidence.json", "evidence.zh.html", "manifest.json"]
-    assert sorted(p.name for p in (tmp_path / "pack").iterdir()) == names
-    assert set(written.files) == set(names) - {"manifest.json"}
+    names = {"evidence.html", "evidence.json", "evidence.zh.html", "manifest.json"}
+    roles = ("sponsor", "business-owner", "operations", "engineering", "compliance")
+    names |= {f"digest-{role}{end}.html" for role in roles for end in ("", ".zh")}
+    names |= {f"{card}{end}" for card in ("model-card", "data-sheet") for end in (".html", ".md", ".zh.html", ".zh.md")}
+    assert {p.name for p in (tmp_path / "pack").iterdir()} == names
+    assert set(written.files) == names - {"manifest.json"}
 
 
 def test_the_same_evidence_gives_the_same_bytes(evidence: Evidence, drift: Path, tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from pipeline.errors import DataError, Finding
 from pipeline.language import legend, revived
+from pipeline.reporting import companions
 from pipeline.reporting.evidence import Evidence
 from pipeline.reporting.manifest import FORMAT, canonical, manifest, manifest_of, plain, report_digest
 from pipeline.reporting.page import PAGES, render
@@ -40,7 +41,7 @@ class WrittenReport:
 
 
 def write(evidence: Evidence, directory: Path, attachments: Sequence[Path] = ()) -> WrittenReport:
-    """Write the page in each language, twin and manifest, and copy the attachments beside them.
+    """Write the page in each language, its documents, twin and manifest, and copy the attachments beside them.
 
     The twin's ``evidence`` holds sentences in English; ``messages`` beside it says, for each, how to say it in another
     language (see :func:`pipeline.language.legend`).
@@ -60,6 +61,7 @@ def write(evidence: Evidence, directory: Path, attachments: Sequence[Path] = ())
     digest = report_digest(sealed)
     twin = {"digest": digest, "evidence": plain(evidence), "messages": legend(evidence)}
     texts = {page: render(evidence, sealed, digest, language) for language, page in PAGES.items()}
+    texts |= companions.files(evidence, digest)
     texts[TWIN] = canonical(twin) + "\n"
     _refuse_attachments(attachments)
     try:

@@ -19,7 +19,7 @@ from pipeline.ledger.tables import iterations
 from pipeline.reporting.evidence import Evidence
 from pipeline.reporting.manifest import manifest
 from pipeline.reporting.pack import MANIFEST, read, verify
-from pipeline.reporting.page import PAGES, drawings, render_sections
+from pipeline.reporting.page import drawings, render_sections
 from pipeline.web.charts import attributes_for_styles
 from pipeline.web.site import Site
 from pipeline.web.visitors import NotFoundError, signed_in
@@ -96,7 +96,8 @@ def report_file(request: Request, digest: str, name: str) -> Response:
     content = (pack.folder / name).read_bytes()
     if hashlib.sha256(content).hexdigest() != pack.files[name]:
         raise HTTPException(410, "This report was changed or replaced since it was signed for.")
-    policy = _SANDBOX if name in PAGES.values() else _SANDBOX_WITH_SCRIPT
+    drift = pack.evidence.drift
+    policy = _SANDBOX_WITH_SCRIPT if drift is not None and name == drift.report_file else _SANDBOX
     headers = {"content-security-policy": policy, "cache-control": "no-store"}
     return Response(content, media_type="text/html; charset=utf-8", headers=headers)
 
