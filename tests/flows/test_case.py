@@ -1,6 +1,7 @@
 """The small flagship case, played whole: ledger, evidence, MLflow, rollout and world must tell the same story."""
 
 import json
+import shutil
 import sqlite3
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -13,6 +14,7 @@ from mlflow.tracking import MlflowClient
 from typer.testing import CliRunner
 
 from flows.case import CaseRow, play_case
+from flows.replay import replay
 from pipeline.charter import Charter
 from pipeline.charter.reading import charter_from_canonical
 from pipeline.cli import app
@@ -27,6 +29,7 @@ from pipeline.review.recorded import RecordedAnswers, read_recorded
 from pipeline.rollout.ladder import current
 from pipeline.rollout.serving import serve
 from pipeline.settings import Settings
+from tests.cli.calling import contents
 from tests.conftest import Home
 from tests.flows.made import PERIODS, PROJECT, SPEC, charter_values, decisions_values, found_retailer, write_yaml
 
@@ -365,6 +368,35 @@ def test_the_data_of_each_iteration_is_kept_under_its_hash(case, place):
     assert kept.cutoff.isoformat() == result["cutoff"]
     assert kept.tables["sales"]["week"].nunique() == clock_of(place)
     assert sum(kept.quarantine.refused.values()) > 0
+
+
+# ---- replay
+
+
+def test_an_iteration_replayed_from_its_recorded_inputs_gives_every_figure_and_its_models_again(case, ledger, tmp_path):
+    """All of the evidence of the second iteration: trained anew, with and without its feedback items."""
+    settings = Settings(data=case.home.data, reports=case.home.reports)
+    before = contents(case.home.data / "datasets", case.home.data / "models", case.home.retailer)
+    found = replay(ledger, settings, case.rows[1].record)
+    assert found.differences == ()
+    assert found.numbers > 500
+    assert tuple(ledger.events()) == case.events
+    assert contents(case.home.data / "datasets", case.home.data / "models", case.home.retailer) == before
+
+
+def test_a_replay_names_the_figure_that_was_reported_otherwise(case, ledger, tmp_path):
+    row, reports = case.rows[2], tmp_path / "reports"
+    shutil.copytree(case.home.reports, reports)
+    settings = Settings(data=case.home.data, reports=reports)
+    path = settings.report_folder(PROJECT, row.record.number, row.record.stage, "measure") / pack.TWIN
+    twin = json.loads(path.read_text())
+    goal = next(one for one in twin["evidence"]["evaluation"]["kpis"] if one["kpi"]["name"] == "stockout_rate")
+    honest = goal["value"]["value"]
+    goal["value"]["value"] = honest / 2
+    path.write_text(json.dumps(twin))
+    (found,) = replay(ledger, settings, row.record).differences
+    assert found.part.startswith("evaluation.kpis[")
+    assert (found.reported, found.replayed) == (honest / 2, pytest.approx(honest))
 
 
 # ---- the record as a whole

@@ -72,6 +72,16 @@ def test_the_same_key_plays_once(location: Path):
     assert clocks(location) == ["exports-0070"]
 
 
+def test_a_play_is_made_again_from_the_retailer_as_it_was_before_it(location: Path, tmp_path: Path):
+    first, second = play(location, "trial-1"), play(location, "trial-2")
+    for key, expected in (("trial-1", first), ("trial-2", second)):
+        before = rewound(location, key, tmp_path / key)
+        assert before == tmp_path / key
+        assert play(before, key).frame.equals(expected.frame)
+    assert clocks(location) == ["exports-0070"]
+    assert rewound(location, "never", tmp_path / "never") == location
+
+
 @pytest.mark.parametrize("step", ["world", "record", "export"])
 def test_a_play_killed_in_the_middle_is_played_once_all_the_same(location: Path, tmp_path: Path, monkeypatch, step):
     tables_at(tmp_path / "twin", SPEC)
