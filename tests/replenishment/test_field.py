@@ -10,7 +10,7 @@ import pytest
 from pipeline.errors import DataError
 from pipeline.replenishment import world
 from pipeline.replenishment.demand import WorldSpec
-from pipeline.replenishment.field import Players, play_field, tables_at
+from pipeline.replenishment.field import Players, play_field, rewound, tables_at
 from pipeline.replenishment.parameters import Business
 
 SPEC = WorldSpec(stores=6, products=8, weeks=60, burn_in=8, field_weeks=30)
