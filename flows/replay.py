@@ -26,6 +26,7 @@ from pipeline.errors import DataError, Finding, LedgerError
 from pipeline.ledger import Event, IterationRecord, Ledger, get_iteration, recall, tables, transition
 from pipeline.ledger.copying import fill
 from pipeline.ledger.store import to_event
+from pipeline.problems.base import Answering
 from pipeline.problems.registry import find
 from pipeline.provenance import code_version
 from pipeline.reporting.manifest import plain
@@ -117,7 +118,9 @@ def _replayed(
         running = transition(tx, get_iteration(tx, *_key(record)), "running", actor=record.started_by)
     known = recall(ledger, f"dataset:{attempt}")
     source = Path(str(known["location"] if known else (record.result or {})["location"]))
-    location = problem.rewound(charter, source, attempt.replace(":", "-"), apart.data / "source")
+    location = source
+    if isinstance(problem, Answering):
+        location = problem.rewound(charter, source, attempt.replace(":", "-"), apart.data / "source")
     with held(copy, record.project) as lease:
         today = date.fromisoformat(begun.at[:10])
         bench = Workbench(apart, copy, lease, problem, running, charter, location, attempt, today=today)

@@ -128,7 +128,7 @@ def rewound(location: Path, key: str, target: Path) -> Path:
     record = location / PLAYS / _file_name(key)
     if not record.exists():
         return location
-    reached = records.load(record)[1]
+    reached = played.notes(record)["clock"]
     clocks = sorted(int(path.name.split("-")[1]) for path in (location / WORLDS).glob("desk-*"))
     before = [clock for clock in clocks if clock < reached]
     if not before:
