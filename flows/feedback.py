@@ -90,8 +90,7 @@ def tell_tracking(ledger: Ledger, request: ReviewRequest) -> None:
     """Carry decision, reviewers and the champion alias over to MLflow; may be repeated."""
     settings = Settings()
     record = iteration_of(ledger, request)
-    if record.mlflow_run is not None:
-        track_decision(settings, record.mlflow_run, request, signoffs_of(ledger, request.id), ledger.head())
+    track_decision(settings, record, request, signoffs_of(ledger, request.id), ledger.head())
     point_champion(settings, record.project, current(ledger, record.project))
 
 

@@ -1,7 +1,5 @@
 """What must hold before the rollout goes up, beside the figures: money, machines, the sponsor, a switch that works."""
 
-from datetime import date
-
 from flows.handed import Candidates, Played
 from flows.workbench import Workbench
 from pipeline.datasets.dataset import Dataset
@@ -42,7 +40,7 @@ def readiness(bench: Workbench, dataset: Dataset, usage: Usage) -> tuple[Verdict
         money(charter, planned_spending(charter, entered)),
         rehearsed(bench.ledger, charter, stage.name),
         sponsor_agrees(bench.ledger, charter),
-        strategy_current(bench.ledger, charter, date.today()),
+        strategy_current(bench.ledger, charter, bench.today),
     )
 
 

@@ -1,7 +1,6 @@
 """The steps of an iteration: each hands one frozen value on, and finds what it finished before in the ledger."""
 
 from collections.abc import Callable
-from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -47,6 +46,11 @@ DRIFT_ROWS = 10_000
 def step(function: Step) -> Step:
     """A Prefect task without a cache: the ledger knows what is finished, and values are handed on as they are."""
     return task(cache_policy=NO_CACHE, persist_result=False)(function)  # type: ignore[return-value]
+
+
+def bare(function: Step) -> Step:
+    """A step's function without its Prefect task, to be called outside of a flow."""
+    return function.fn  # type: ignore[attr-defined, no-any-return]
 
 
 @step
@@ -190,7 +194,7 @@ def judge_outcomes(
                 bench.stage,
                 evaluation,
                 iteration=bench.record.number,
-                today=date.today(),
+                today=bench.today,
                 previous=tuple(point.value for point in earlier_points(bench) if point.stage == bench.stage.name),
             ),
             *field.verdicts,

@@ -1,16 +1,22 @@
 """What an iteration leaves in MLflow: one parent run, a child run per candidate, figures, evidence, aliases, tags."""
 
+import json
 from dataclasses import replace
 
 from flows.handed import Candidates, Judgement
 from flows.workbench import Workbench
 from pipeline.charter import Charter
+from pipeline.charter.difference import difference
+from pipeline.charter.reading import charter_from_canonical
 from pipeline.datasets.dataset import Dataset
-from pipeline.ledger import record_run
+from pipeline.ledger import all_iterations, record_run
 from pipeline.models.records import CandidateRecord, DatasetRecord, IterationRecord, anchor_tags
 from pipeline.problems.base import TrainedCandidate
 from pipeline.provenance import code_version
 from pipeline.reporting.pack import WrittenReport
+
+#: Characters of a tag; MLflow takes a few thousand, and people read fewer.
+_LONGEST = 2000
 
 
 def track_candidates(bench: Workbench, dataset: Dataset, candidates: Candidates) -> Candidates:
@@ -55,11 +61,29 @@ def track_evidence(
         "landed.model": candidates.chosen.digest,
         "landed.verdict": "fail" if any(verdict.blocks for verdict in judgement.verdicts) else "pass",
         "landed.decision": "awaiting",
+        **_since_the_last(bench, dataset),
         **anchor_tags(bench.ledger.head()),
     }
     bench.tracking.record(run, metrics=metrics, parameters=_parameters(bench.charter), tags=tags)
     bench.tracking.attach(run, {"evidence": bench.report_folder})
     bench.tracking.finish(run)
+
+
+def _since_the_last(bench: Workbench, dataset: Dataset) -> dict[str, str]:
+    """Why the iteration was opened, the one before it, and what differs from that one."""
+    record, why = bench.record, str(bench.record.why.get("sentence", ""))[:_LONGEST]
+    earlier = [one for one in all_iterations(bench.ledger, record.project) if one.opened_at < record.opened_at]
+    earlier = [one for one in earlier if one.result is not None]
+    if not earlier:
+        return {"landed.why": why, "landed.previous": "none", "landed.changes": "the first iteration"}
+    last = earlier[-1]
+    before = charter_from_canonical(json.loads(last.charter))
+    changes = [f"charter {change.path}" for change in difference(before, bench.charter)]
+    then, now = str((last.result or {})["dataset"]), dataset.digest
+    changes += [f"data {then[:12]} to {now[:12]}"] if then != now else []
+    changes += [f"feedback {item}" for item in record.why.get("patches", {})]
+    said = "; ".join(changes) or "nothing"
+    return {"landed.why": why, "landed.previous": last.subject, "landed.changes": said[:_LONGEST]}
 
 
 def _parent(bench: Workbench, dataset: Dataset) -> IterationRecord:

@@ -5,7 +5,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import date, timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -45,6 +45,7 @@ class Workbench:
         lease: this process's claim on the project.
         attempt: key of this attempt; a person may have an iteration done again, which lapses its report.
         seconds: wall time per step, filled in as the steps finish.
+        today: the day that deadlines are held against; a replay has the day of its iteration.
     """
 
     settings: Settings
@@ -56,6 +57,7 @@ class Workbench:
     location: Path
     attempt: str
     seconds: dict[str, float] = field(default_factory=dict)
+    today: date = field(default_factory=date.today)
 
     @cached_property
     def tracking(self) -> "Tracking":

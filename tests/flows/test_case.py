@@ -1,6 +1,7 @@
 """The small flagship case, played whole: ledger, evidence, MLflow, rollout and world must tell the same story."""
 
 import json
+import shutil
 import sqlite3
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -13,11 +14,14 @@ from mlflow.tracking import MlflowClient
 from typer.testing import CliRunner
 
 from flows.case import CaseRow, play_case
+from flows.replay import replay
+from pipeline.audit.verification import audit
 from pipeline.charter import Charter
 from pipeline.charter.reading import charter_from_canonical
 from pipeline.cli import app
 from pipeline.datasets import catalog
 from pipeline.ledger import Event, Ledger, pending, project_end, verify
+from pipeline.models.auditing import AuditView
 from pipeline.problems.reading import read_charter_for_problem
 from pipeline.provenance import code_version
 from pipeline.replenishment import world
@@ -27,7 +31,9 @@ from pipeline.review.recorded import RecordedAnswers, read_recorded
 from pipeline.rollout.ladder import current
 from pipeline.rollout.serving import serve
 from pipeline.settings import Settings
+from tests.cli.calling import contents
 from tests.conftest import Home
+from tests.flows.auditing import expected, filled, searches
 from tests.flows.made import PERIODS, PROJECT, SPEC, charter_values, decisions_values, found_retailer, write_yaml
 
 WALK = [(1, "pilot"), (2, "pilot"), (2, "regional"), (2, "chain")]
@@ -216,6 +222,65 @@ def test_the_aliases_follow_the_challenger_and_the_release(case, client, ledger)
     assert case.rows[0].record.result["model_version"] != released.model_version
 
 
+def test_each_saved_search_of_the_auditors_page_finds_in_mlflow_what_the_ledger_says(case, client):
+    experiment, row = client.get_experiment_by_name(PROJECT).experiment_id, case.rows[2]
+    wanted = expected(case.rows, row)
+    assert list(searches()) == list(wanted)
+    for question, search in searches().items():
+        runs = client.search_runs([experiment], filled(search, row), order_by=["attributes.start_time ASC"])
+        found = [run.data.tags.get("landed.iteration", run.info.run_name) for run in runs]
+        assert found == wanted[question], question
+    trained = client.search_runs(
+        [experiment], filled(searches()["Which candidates did an iteration train"], case.rows[0])
+    )
+    assert {run.data.tags["landed.candidate"] for run in trained} == {"poisson", "tweedie"}
+
+
+def test_mlflow_alone_says_who_approved_the_released_model_on_what_evidence_which_data_and_what_changed(case, client):
+    """Every answer is held against the ledger's events."""
+    champion = client.get_model_version_by_alias(PROJECT, "champion")
+    last = case.rows[-1]
+    signed = [event for event in case.of("review.signed") if event.subject == last.review.id]
+    approvers = ", ".join(f"{event.actor} ({event.role})" for event in signed if event.body["decision"] == "advance")
+    assert champion.tags["landed.approved_by"] == approvers != ""
+    assert champion.tags["landed.report"] == last.record.report_digest
+    assert champion.tags["landed.review"] == last.review.id
+    run = client.get_run(last.record.mlflow_run)
+    assert run.data.tags["landed.approved_by"] == approvers
+    assert run.data.tags["landed.data"] == last.record.result["dataset"]
+    assert approvers in run.data.tags["mlflow.note.content"]
+    second = client.get_run(case.rows[1].record.mlflow_run).data.tags
+    assert second["landed.previous"] == case.rows[0].record.subject
+    assert second["landed.why"] == case.rows[1].record.why["sentence"]
+    changed = second["landed.changes"].split("; ")
+    assert {"feedback F1", "feedback F2"} <= set(changed)
+    assert any(part.startswith("charter policy") for part in changed)
+    first, then = (row.record.result["dataset"][:12] for row in case.rows[:2])
+    assert f"data {first} to {then}" in changed
+    iterate = client.get_run(case.rows[0].record.mlflow_run).data.tags
+    assert (iterate["landed.decision"], iterate["landed.approved_by"]) == ("iterate", "nobody")
+
+
+def test_a_tag_that_was_edited_in_mlflow_and_a_cut_off_ledger_are_named(case, client, ledger, tmp_path):
+    settings = Settings(data=case.home.data, reports=case.home.reports)
+    record = case.rows[1].record
+    client.set_tag(record.mlflow_run, "landed.report", "ab" * 32)
+    (found,) = audit(ledger, settings, AuditView(settings)).findings
+    client.set_tag(record.mlflow_run, "landed.report", record.report_digest)
+    assert found.place == f"MLflow, iteration 2 (pilot) of {PROJECT}"
+    assert "its tag landed.report is abababababab" in found.found
+    # MLflow alone knows where the ledger ended: neither the file beside it nor a pack is there.
+    shutil.copy(case.home.data / "ledger.db", tmp_path / "ledger.db")
+    with sqlite3.connect(tmp_path / "ledger.db") as raw:
+        raw.execute("DROP TRIGGER landed_events_no_delete")
+        raw.execute("DELETE FROM landed_events WHERE seq > ?", (case.of("review.applied")[-1].seq - 1,))
+    raw.close()
+    with Ledger(f"sqlite:///{tmp_path / 'ledger.db'}") as cut:
+        chain = audit(cut, Settings(data=case.home.data, reports=tmp_path / "none"), AuditView(settings)).chain
+    assert "its end was cut off" in chain.fault.found
+    assert "(MLflow, iteration 2 (chain))" in chain.fault.found
+
+
 def test_no_file_of_models_or_artifacts_is_a_pickle(case):
     files = [path for folder in ("mlflow", "models") for path in (case.home.data / folder).rglob("*") if path.is_file()]
     kept = {path.suffix for path in files}
@@ -365,6 +430,35 @@ def test_the_data_of_each_iteration_is_kept_under_its_hash(case, place):
     assert kept.cutoff.isoformat() == result["cutoff"]
     assert kept.tables["sales"]["week"].nunique() == clock_of(place)
     assert sum(kept.quarantine.refused.values()) > 0
+
+
+# ---- replay
+
+
+def test_an_iteration_replayed_from_its_recorded_inputs_gives_every_figure_and_its_models_again(case, ledger, tmp_path):
+    """All of the evidence of the second iteration: trained anew, with and without its feedback items."""
+    settings = Settings(data=case.home.data, reports=case.home.reports)
+    before = contents(case.home.data / "datasets", case.home.data / "models", case.home.retailer)
+    found = replay(ledger, settings, case.rows[1].record)
+    assert found.differences == ()
+    assert found.numbers > 500
+    assert tuple(ledger.events()) == case.events
+    assert contents(case.home.data / "datasets", case.home.data / "models", case.home.retailer) == before
+
+
+def test_a_replay_names_the_figure_that_was_reported_otherwise(case, ledger, tmp_path):
+    row, reports = case.rows[2], tmp_path / "reports"
+    shutil.copytree(case.home.reports, reports)
+    settings = Settings(data=case.home.data, reports=reports)
+    path = settings.report_folder(PROJECT, row.record.number, row.record.stage, "measure") / pack.TWIN
+    twin = json.loads(path.read_text())
+    goal = next(one for one in twin["evidence"]["evaluation"]["kpis"] if one["kpi"]["name"] == "stockout_rate")
+    honest = goal["value"]["value"]
+    goal["value"]["value"] = honest / 2
+    path.write_text(json.dumps(twin))
+    (found,) = replay(ledger, settings, row.record).differences
+    assert found.part.startswith("evaluation.kpis[")
+    assert (found.reported, found.replayed) == (honest / 2, pytest.approx(honest))
 
 
 # ---- the record as a whole

@@ -10,7 +10,7 @@ import pytest
 from pipeline.errors import DataError
 from pipeline.replenishment import world
 from pipeline.replenishment.demand import WorldSpec
-from pipeline.replenishment.field import Players, play_field, tables_at
+from pipeline.replenishment.field import Players, play_field, rewound, tables_at
 from pipeline.replenishment.parameters import Business
 
 SPEC = WorldSpec(stores=6, products=8, weeks=60, burn_in=8, field_weeks=30)
@@ -70,6 +70,16 @@ def test_the_same_key_plays_once(location: Path):
     assert clocks(location) == ["exports-0070"]
     assert play(location, "trial-1").frame.equals(one.frame)
     assert clocks(location) == ["exports-0070"]
+
+
+def test_a_play_is_made_again_from_the_retailer_as_it_was_before_it(location: Path, tmp_path: Path):
+    first, second = play(location, "trial-1"), play(location, "trial-2")
+    for key, expected in (("trial-1", first), ("trial-2", second)):
+        before = rewound(location, key, tmp_path / key)
+        assert before == tmp_path / key
+        assert play(before, key).frame.equals(expected.frame)
+    assert clocks(location) == ["exports-0070"]
+    assert rewound(location, "never", tmp_path / "never") == location
 
 
 @pytest.mark.parametrize("step", ["world", "record", "export"])

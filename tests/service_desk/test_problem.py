@@ -138,6 +138,15 @@ def test_a_play_happens_once_per_key(field):
         play("second")
 
 
+def test_a_play_is_made_again_from_the_desk_as_it_was_before_it(problem, trained, field, tmp_path):
+    place, _, outcomes = field
+    rules = charter(policy=FULL)
+    before = problem.rewound(rules, place, "first", tmp_path / "before")
+    again = problem.play(rules, dataset(), before, arms(rules, trained), "boosted", ("T02", "T05"), 2, "first", nothing)
+    pd.testing.assert_frame_equal(again.frame, outcomes.frame)
+    assert problem.rewound(rules, place, "never", tmp_path / "never") == place
+
+
 def test_all_arms_meet_the_same_tickets_and_cost_the_same_hours(field):
     _, _, outcomes = field
     frame = outcomes.frame

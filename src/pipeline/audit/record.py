@@ -23,7 +23,7 @@ from pipeline.reporting import pack
 from pipeline.review.applying import objection
 from pipeline.review.backing import unbacked_by_events
 from pipeline.review.items import items_of
-from pipeline.review.requests import ReviewRequest, find_review, iteration_of
+from pipeline.review.requests import ReviewRequest, find_review, iteration_of, reviews_of
 from pipeline.review.signing import signoffs_of
 from pipeline.settings import Settings
 
@@ -149,6 +149,10 @@ def check_tracking(reader: Reader, tags: Mapping[str, Mapping[str, str]]) -> Ite
             "landed.model": record.result["model_digest"],
             "landed.data": record.result["dataset"],
         }
+        asked = reviews_of(reader, record)
+        if asked and asked[-1].decision is not None and shown.get("landed.decision") != "awaiting":
+            # A decision is carried over after it was taken; until then the run says that it is awaited.
+            wanted["landed.decision"] = asked[-1].decision
         for name, value in wanted.items():
             if shown.get(name) != value:
                 found = f"its tag {name} is {str(shown.get(name))[:12]}, the ledger says {str(value)[:12]}"

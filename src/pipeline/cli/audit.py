@@ -89,6 +89,37 @@ def export(
     typer.echo(f"    unzip {written.path.name} verify.py && python3 -I -S verify.py {written.path.name}")
 
 
+@audit.command()
+def replay(
+    project: ProjectOrCharter,
+    iteration: Iteration,
+    stage: Stage = None,
+    tolerance: Annotated[float, typer.Option(help="largest relative difference of two numbers that is none")] = 1e-9,
+) -> None:
+    """Run an iteration again from its recorded inputs, in a place of its own, and compare every figure."""
+    from pipeline.cli.setting import prepared
+
+    settings = prepared()
+    from flows.replay import replay as replayed
+    from pipeline.cli.screens import show_differences
+    from pipeline.errors import DataError, Finding
+    from pipeline.ledger import Ledger
+
+    with Ledger(settings.ledger) as ledger:
+        found = replayed(ledger, settings, asked_for(ledger, project, iteration, stage), tolerance=tolerance)
+    before, now = found.code
+    if before != now:
+        typer.secho(f"! reported by code {before}, replayed by {now}", err=True, fg="yellow")
+    if found.differences:
+        show_differences(found)
+        parts = f"{len(found.differences)} of {found.compared} parts of the evidence came out otherwise"
+        remedy = "see the table above; the same code and packages give the same figures (report/environment.txt)"
+        raise DataError("The replay is not the report", [Finding(f"iteration {found.record.subject}", parts, remedy)])
+    typer.secho(f"✓ {found.record.subject} replayed: nothing differs", bold=True, fg="green")
+    done = "the released model measured again" if found.record.kind == "measure" else "every candidate trained anew"
+    typer.echo(f"  {found.compared:,} parts of the evidence compared, {found.numbers:,} of them numbers; {done}")
+
+
 def asked_for(ledger: "Ledger", project: str, number: int, stage: str | None) -> "IterationRecord":
     """The iteration a person means: of a project by its name or charter; the one that trained if no stage is given.
 

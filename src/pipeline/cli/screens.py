@@ -14,6 +14,7 @@ from pipeline.evaluation.figures import contrast, show, show_change
 
 if TYPE_CHECKING:
     from flows.case import CaseRow
+    from flows.replay import Replayed
     from pipeline.charter import Charter
     from pipeline.ledger import IterationRecord, Ledger
     from pipeline.review.listing import ReviewView
@@ -293,6 +294,17 @@ def _pair(kpi: Mapping[str, Any]) -> str:
 def _bare(value: float, unit: str) -> str:
     """The figure without the words of its unit; per cent keeps its sign."""
     return show(value, unit) if unit == "share" else show(value, "ratio" if unit == "ratio" else "")
+
+
+def show_differences(found: "Replayed") -> None:
+    """Where a replay came out otherwise, in the order of the evidence."""
+    made = table("part of the evidence", "reported", "replayed", "difference", right=("difference",))
+    for one in found.differences:
+        both = [one.reported, one.replayed]
+        numbers = all(isinstance(value, int | float) and not isinstance(value, bool) for value in both)
+        cells = ["–" if value is None else _value(value) for value in both]
+        made.add_row(Text(one.part), *map(Text, cells), f"{one.replayed - one.reported:+.3g}" if numbers else "")
+    console().print(made)
 
 
 def _value(value: object) -> str:

@@ -250,6 +250,16 @@ class Tracking:
         self._client.set_registered_model_alias(project, alias, version)
 
     @persistent
+    def describe(self, project: str, version: str, tags: Mapping[str, str]) -> None:
+        """Tag a version of the project's model: who approved it, on what evidence.
+
+        Raises:
+            LedgerError: there is no such version, or the store cannot be written.
+        """
+        for name, value in tags.items():
+            self._client.set_model_version_tag(project, version, name, value)
+
+    @persistent
     def retire(self, project: str, alias: Alias) -> None:
         """Take an alias away: nothing is released under it any more. Does nothing where it points nowhere.
 

@@ -235,3 +235,15 @@ class Studying(Protocol):
         All are played on the games of the candidates' backtests. None where the source is a world that answers: what
         a decision costs is seen there in the field.
         """
+
+
+@runtime_checkable
+class Answering(Protocol):
+    """A problem whose source may be a world that answers decisions, and so is another one after each play."""
+
+    def rewound(self, charter: Charter, location: Path, key: str, target: Path) -> Path:
+        """The source as it stood before it was played under a key, so that the play can be made again.
+
+        A world that answers is copied to ``target`` as it was at that moment; recorded tables are as they are, and
+        ``location`` is handed back. The source itself is never changed.
+        """

@@ -108,6 +108,19 @@ def play_field(
     return outcomes
 
 
+def rewound(location: Path, key: str, target: Path) -> Path:
+    """A copy of the retailer as it stood before the play of a key; the location itself where none was played.
+
+    Raises:
+        DataError: the record of the play cannot be read, or its world is gone.
+    """
+    record = location / PLAYS / _file_name(key)
+    if not record.exists():
+        return location
+    world.save(world.load(location / WORLDS, played.notes(record)["before"]), target / WORLDS)
+    return target
+
+
 def _played(
     before: world.World, periods: int, business: Business, players: Players, progress: Progress
 ) -> tuple[Outcomes, world.World]:

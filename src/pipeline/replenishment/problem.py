@@ -191,6 +191,12 @@ class Replenishment:
 
         return study(charter, self._games(charter, dataset, units), trained, challenger, progress)
 
+    def rewound(self, charter: Charter, location: Path, key: str, target: Path) -> Path:  # noqa: ARG002
+        """The retailer before a play of its weeks; the VN2 files as they are."""
+        from pipeline.replenishment.field import rewound
+
+        return rewound(location, key, target)
+
     def decide(self, charter: Charter, location: Path, arm: Arm, units: tuple[str, ...] | None = None) -> pd.DataFrame:
         """One order per series: VN2's filled template, else store, product and order, a user's ids before them.
 

@@ -119,6 +119,25 @@ def play_field(location: Path, key: str, weeks: int, cutoff: date, game: Game, p
     return outcomes
 
 
+def rewound(location: Path, key: str, target: Path) -> Path:
+    """A copy of the desk as it stood before the play of a key; the location itself where none was played.
+
+    Raises:
+        DataError: a record of a play cannot be read, or the desk of that week is gone.
+    """
+    record = location / PLAYS / _file_name(key)
+    if not record.exists():
+        return location
+    reached = played.notes(record)["clock"]
+    clocks = sorted(int(path.name.split("-")[1]) for path in (location / WORLDS).glob("desk-*"))
+    before = [clock for clock in clocks if clock < reached]
+    if not before:
+        finding = Finding(str(location / WORLDS), f"no desk before week {reached}", "restore it from a backup")
+        raise DataError("the desk of that week is gone", [finding])
+    desks.save(desks.load(location / WORLDS, before[-1]), target / WORLDS)
+    return target
+
+
 def _played(before: Desk, weeks: int, game: Game, progress: Progress) -> tuple[Outcomes, Desk]:
     whole = desks.coming(before, weeks)
     seen = {team: ticket_rows(before, whole[team]) for team in game.teams}

@@ -137,6 +137,12 @@ class ServiceDesk:
             progress,
         )
 
+    def rewound(self, charter: Charter, location: Path, key: str, target: Path) -> Path:  # noqa: ARG002
+        """The desk before a play of its weeks."""
+        from pipeline.service_desk.field import rewound
+
+        return rewound(location, key, target)
+
     def decide(self, charter: Charter, location: Path, arm: Arm, units: tuple[str, ...] | None = None) -> pd.DataFrame:
         """Every team's queue in order and its shifts of the coming week; see :mod:`pipeline.service_desk.serving`.
 
