@@ -1,4 +1,4 @@
-"""A trap for processes: whoever looks up or calls a host other than this machine is written down."""
+"""A trap for processes: whoever looks up or calls a host other than this machine is written down, and refused."""
 
 import os
 import subprocess
@@ -20,6 +20,7 @@ def note(event, arguments):
     if host not in (None, "", "localhost", "::1") and not str(host).startswith("127."):
         with open(os.environ["LANDED_TEST_TRAP"], "a") as trap:
             trap.write(f"{host} {sys.argv}\\n")
+        raise OSError(f"the network is blocked in this test: {host}")
 sys.addaudithook(note)
 """
 

@@ -159,7 +159,7 @@ def require_prefect(settings: Settings) -> None:
         LedgerError: it cannot be reached, refuses the user, or is another server.
     """
     if settings.prefect_url:
-        _answering("LANDED_PREFECT_URL", server("LANDED_PREFECT_URL", settings.prefect_url), "/health")
+        answering("LANDED_PREFECT_URL", server("LANDED_PREFECT_URL", settings.prefect_url), "/health")
         return
     text = settings.prefect_database_url.get_secret_value()
     if text:
@@ -172,7 +172,7 @@ def require_prefect(settings: Settings) -> None:
                 pass
 
 
-def _answering(setting: str, url: str, path: str) -> None:
+def answering(setting: str, url: str, path: str) -> None:
     """Go on only if a server answers on a path that is there whenever it is well."""
     request = Request(f"{url}{path}")  # noqa: S310 - the scheme was checked
     credentials = os.environ.get("PREFECT_API_AUTH_STRING", "")

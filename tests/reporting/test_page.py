@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from pipeline.charter import Charter
+from pipeline.charter.model import UnitShare
 from pipeline.evaluation.figures import show
 from pipeline.evaluation.outcomes import Interval
 from pipeline.reporting.evidence import CostsShown, Evidence, Link
@@ -286,3 +287,9 @@ def test_too_few_units_for_an_interval_is_written_out(evidence: Evidence) -> Non
     goal = replace(evidence.goal, value=open_ended, difference=replace(open_ended, value=-0.04))
     html = html_of(replace(evidence, evaluation=replace(evidence.evaluation, kpis=(goal,))))
     assert "no interval: too few units" in html
+
+
+def test_a_stage_of_a_share_of_the_units_names_how_many_were_measured(evidence: Evidence) -> None:
+    for units in (UnitShare(share=0.2), {"region": "north"}, ("S001", "S002")):
+        stage = evidence.stage.model_copy(update={"units": units})
+        assert "This stage" in html_of(replace(evidence, stage=stage))

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from typing import Any
 
 Path = tuple[str | int, ...]
+#: How a value begins that somebody has still to fill in.
+OPEN = "TODO"
 
 
 @dataclass(frozen=True)
@@ -39,11 +41,11 @@ def dotted(path: Path, data: Any) -> str:
 
 
 def element_name(element: Any) -> str | None:
-    """What a list element is addressed by: its id or its name, or None when it has neither."""
+    """What a list element is addressed by: its id or its name; None where there is none yet."""
     if not isinstance(element, dict):
         return None
     name = element.get("id", element.get("name"))
-    return name if isinstance(name, str) and name else None
+    return name if isinstance(name, str) and name and not name.startswith(OPEN) else None
 
 
 def value_at(data: Any, path: Path) -> Any:

@@ -10,6 +10,7 @@ from pipeline.charter.checks import check_charter
 from pipeline.charter.document import MAX_BYTES, Document, UnreadableError, parse
 from pipeline.charter.model import Charter
 from pipeline.charter.shape import shape
+from pipeline.charter.unfilled import unfilled
 from pipeline.errors import CharterError, Finding
 
 _EXAMPLE = "configs/replenishment/charter.yaml shows a whole one"
@@ -36,12 +37,16 @@ def read_charter(path: Path, today: date, advise: Callable[[Charter], tuple[Advi
     located = list(document.advice)
     charter = None
     if isinstance(document.data, dict):
+        marked = tuple(unfilled(document.data))
+        located += [(document.line(item.path), item) for item in marked]
         shaped = shape(document.data)
         charter = shaped.charter
         further = [*shaped.advice, *check_charter(charter, today, shaped.broken)]
         if advise is not None and not any(path[:1] and path[0] in _PROBLEMS_PART for path in shaped.broken):
             further += advise(charter)
+        # What is still to be filled in breaks the sections around it too; it is told once, where it stands.
         covered = {item.path for _, item in located}
+        covered |= {item.path[:length] for item in marked for length in range(1, len(item.path))}
         located += [(document.line(item.path), item) for item in further if item.path not in covered]
     elif not located:
         raise _not_a_charter(path, document.data)

@@ -5,6 +5,7 @@ from pipeline.cli import (
     backups,
     charters,
     controls,
+    doctor,
     ingest,
     operations,
     outcomes,
@@ -13,6 +14,7 @@ from pipeline.cli import (
     rollout,
     runs,
     site,
+    starting,
     workers,
 )
 from pipeline.cli.app import app
@@ -23,6 +25,7 @@ __all__ = [
     "backups",
     "charters",
     "controls",
+    "doctor",
     "ingest",
     "main",
     "operations",
@@ -32,6 +35,7 @@ __all__ = [
     "rollout",
     "runs",
     "site",
+    "starting",
     "workers",
 ]
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pipeline.cli.app import app, group
+from pipeline.cli.results import AsJson, print_json
 
 if TYPE_CHECKING:
     from pipeline.audit.verification import Audit
@@ -35,6 +36,7 @@ def verify(
     key: Annotated[
         str | None, typer.Option(help="the ledger's public key as you know it from elsewhere", show_default=False)
     ] = None,
+    as_json: AsJson = False,  # noqa: FBT002 - a flag of the command line
 ) -> None:
     """Check every event, and all that the record points at; name the first event that was changed."""
     from pipeline.audit.verification import audit as audited
@@ -45,6 +47,10 @@ def verify(
     with Ledger(settings.ledger) as ledger:
         found = audited(ledger, settings, tracking_store(settings) if mlflow else None, public=key, deep=deep)
     found.require()
+    if as_json:
+        chain = {"intact": True, "events": found.chain.events, "head": found.chain.head.hash}
+        print_json({**chain, "anchors": found.anchors, "public": found.public})
+        return
     show_audit(found)
 
 
@@ -72,6 +78,7 @@ def export(
     iteration: Iteration,
     out: Annotated[Path, typer.Option(help="file to write, such as case.zip", show_default=False)],
     stage: Stage = None,
+    as_json: AsJson = False,  # noqa: FBT002 - a flag of the command line
 ) -> None:
     """Write one iteration as one file that a machine without Landed can verify, with the program that does so."""
     from pipeline.audit.bundle import export as exported
@@ -82,6 +89,9 @@ def export(
     with Ledger(settings.ledger) as ledger:
         record = asked_for(ledger, project, iteration, stage)
         written = exported(ledger, settings, record, out, tracking_store(settings))
+    if as_json:
+        print_json(written)
+        return
     typer.secho(f"✓ {record.subject}: {len(written.files)} files in {written.path}", bold=True, fg="green")
     typer.echo(f"  events {written.first} to {written.last}, head {written.head}")
     typer.echo(f"  SHA-256 {written.sha256}")

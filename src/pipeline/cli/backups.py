@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from pipeline.cli.app import app
+from pipeline.cli.results import AsJson, print_json
 
 _KIBI = 1024.0
 
@@ -13,6 +14,7 @@ _KIBI = 1024.0
 @app.command()
 def backup(
     out: Annotated[Path, typer.Argument(help="folder to make, such as backups/monday", show_default=False)],
+    as_json: AsJson = False,  # noqa: FBT002 - a flag of the command line
 ) -> None:
     """Copy ledger, MLflow's store, reports, data sets and models, of one moment, while everything runs."""
     from pipeline.backups.taking import take
@@ -22,6 +24,9 @@ def backup(
     settings = Settings()
     with Ledger(settings.ledger) as ledger:
         taken = take(ledger, settings, out)
+    if as_json:
+        print_json(taken)
+        return
     typer.secho(f"✓ {taken.files} files, {_size(taken.size)} in {taken.folder}", bold=True, fg="green")
     typer.echo(f"  ledger up to event {taken.head.seq}, head {taken.head.hash}")
     for one in taken.without:

@@ -8,6 +8,7 @@ import typer
 
 from pipeline.cli.app import app, group
 from pipeline.cli.charters import CharterFile
+from pipeline.cli.results import AsJson, print_json
 
 if TYPE_CHECKING:
     from pipeline.charter import Charter
@@ -30,7 +31,10 @@ _STATES = {
 
 
 @controls.command(name="list")
-def list_controls(charter: CharterFile) -> None:
+def list_controls(
+    charter: CharterFile,
+    as_json: AsJson = False,  # noqa: FBT002 - a flag of the command line
+) -> None:
     """Show every control of a charter: source, kind, when it must hold, and how it stands now."""
     from rich.text import Text
 
@@ -50,16 +54,23 @@ def list_controls(charter: CharterFile) -> None:
         today = ledger.now().date()
     stage = records[-1].stage if records else found.stages[0].name
     kept = _kept(records[-1]) if records else {}
+    rows = []
     made = table("control", "what must hold", "source", "kind", "when", "state")
     for one in asked:
         state, note = _standing(one, said, kept, today)
         if state == "overdue" and not due(one, found, stage):
             state = "not_due"
+        rows.append(
+            {"control": one.id, "text": one.text, "kind": one.kind, "when": one.when, "state": state, "note": note}
+        )
         word, style = _STATES[state]
         who = "the program" if one.kind == "automated" else f"{one.kind}, {one.role}"
         weight = "" if one.severity == "block" else "\nwarns only"
         cell = Text(word + (f"\n{note}" if note else ""), style=style)
         made.add_row(one.id, one.text, "; ".join(one.source), who, one.when.replace("_", " ") + weight, cell)
+    if as_json:
+        print_json(rows)
+        return
     out = console()
     sets = ", ".join(found.compliance.sets) or "none"
     out.print(f"[bold]{found.title}[/]: risk class {found.compliance.risk_class}, sets {sets}")

@@ -7,6 +7,7 @@ import typer
 
 from pipeline.cli.app import app
 from pipeline.cli.charters import CharterFile
+from pipeline.cli.results import AsJson, print_json
 from pipeline.cli.runs import DataFolder
 from pipeline.errors import Finding, Refused
 
@@ -23,6 +24,7 @@ def ingest(
         str | None,
         typer.Option(help="take it in although history is lost, and why; kept in the ledger", show_default=False),
     ] = None,
+    as_json: AsJson = False,  # noqa: FBT002 - a flag of the command line
 ) -> None:
     """Check a delivery against the contract and what is in place, then put it into place."""
     from datetime import date
@@ -47,7 +49,7 @@ def ingest(
         told = take_in(
             ledger, settings.datasets, found, location, path, actor=operator(ledger, settings).id, replace=replace
         )
-    _show(told, location)
+    print_json(told) if as_json else _show(told, location)
 
 
 def _show(told: "Ingested", location: Path) -> None:

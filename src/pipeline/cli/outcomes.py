@@ -8,6 +8,7 @@ import typer
 
 from pipeline.cli.app import app, group
 from pipeline.cli.charters import CharterFile
+from pipeline.cli.results import AsJson, print_json
 from pipeline.cli.rollout import Actor, Reason
 
 outcomes = group("Field results, as they come: late, partial or corrected.")
@@ -21,6 +22,7 @@ def add(
     charter_file: CharterFile,
     file: Annotated[Path, typer.Argument(help="CSV or Parquet: unit, period, KPI components", show_default=False)],
     by: Actor = None,
+    as_json: AsJson = False,  # noqa: FBT002 - a flag of the command line
 ) -> None:
     """Add a delivery of field results; the newest value of each figure counts, and all are kept."""
     from pipeline.ledger import Ledger
@@ -47,6 +49,9 @@ def add(
         folder = settings.data / "outcomes"
         delivery = add_delivery(ledger, folder, found.project, frame, file.name, actor=by or settings.user)
         states = completeness(field_results(ledger, folder, found.project), kpis[found.kpi.name], units, start)
+    if as_json:
+        print_json({"delivery": delivery, "periods": states})
+        return
     typer.secho(f"✓ delivery {delivery.number}, {delivery.digest[:12]}", bold=True, fg="green")
     typer.echo(f"  {delivery.new} new figures, {delivery.corrected} corrected, {delivery.unchanged} unchanged")
     typer.echo(f"  {delivery.late} of them late")

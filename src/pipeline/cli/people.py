@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pipeline.cli.app import app, group
+from pipeline.cli.results import AsJson, print_json
 
 if TYPE_CHECKING:
     from pipeline.accounts import Token
@@ -25,7 +26,9 @@ By = Annotated[
 
 
 @people.command(name="list")
-def list_people() -> None:
+def list_people(
+    as_json: AsJson = False,  # noqa: FBT002 - a flag of the command line
+) -> None:
     """Show all accounts with their rights and roles, and who stands in for whom."""
     from pipeline.accounts import delegations, users
     from pipeline.accounts.naming import people_of_all
@@ -41,6 +44,22 @@ def list_people() -> None:
         today = ledger.now().date()
         lent = [one for one in delegations(ledger) if not one.ended_at and one.ends >= today]
         shown = users(ledger)
+    if as_json:
+        told = [
+            {
+                "id": one.id,
+                "name": one.name,
+                "email": one.email,
+                "admin": one.admin,
+                "auditor": one.auditor,
+                "active": one.active,
+                "has_password": one.has_password,
+                "roles": roles.get(one.id, []),
+            }
+            for one in shown
+        ]
+        print_json({"people": told, "delegations": lent})
+        return
     if not shown:
         console().print("There are no accounts. `landed people invite NAME --admin` makes the first.")
     else:
@@ -187,6 +206,7 @@ def tokens(
     read_only: Annotated[bool, typer.Option("--read-only", help="it may only look")] = False,
     revoke: Annotated[str | None, typer.Option("--revoke", metavar="TOKEN", help="end this one for good")] = None,
     by: By = None,
+    as_json: AsJson = False,
 ) -> None:
     """Show your API tokens, make one or revoke one; asks for your password unless a token proves who you are."""
     from pipeline.accounts import make_token, revoke_token, tokens_of
@@ -204,6 +224,8 @@ def tokens(
         elif revoke is not None:
             gone = revoke_token(ledger, revoke, by=who)
             typer.secho(f"✓ token {gone.id} ({gone.name}) of {gone.user} is revoked", bold=True, fg="green")
+        elif as_json:
+            print_json(tokens_of(ledger, who))
         else:
             _show_tokens(tokens_of(ledger, who), now=ledger.now().isoformat())
 

@@ -6,6 +6,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import quote, urlsplit
 
+from pipeline.cli.results import print_json
 from pipeline.errors import DataError, Finding, LandedError, Refused
 from pipeline.settings import Settings
 
@@ -127,7 +128,7 @@ def _refusal(status: int, said: Any) -> LandedError:
     return Refused(title, findings) if status < 500 else DataError(title, findings)
 
 
-def list_reviews(settings: Settings, project: str | None) -> None:
+def list_reviews(settings: Settings, project: str | None, *, as_json: bool = False) -> None:
     """Show a site's open reviews."""
     from rich.markup import escape
 
@@ -135,6 +136,9 @@ def list_reviews(settings: Settings, project: str | None) -> None:
 
     with Remote(settings) as site:
         found = site.reviews(project)
+    if as_json:
+        print_json(found)
+        return
     if not found:
         console().print("No review waits for anybody.")
         return
@@ -149,7 +153,7 @@ def list_reviews(settings: Settings, project: str | None) -> None:
     console().print(made)
 
 
-def show_review(settings: Settings, review_id: str) -> None:
+def show_review(settings: Settings, review_id: str, *, as_json: bool = False) -> None:
     """Show one of a site's reviews."""
     from rich.markup import escape
 
@@ -157,6 +161,9 @@ def show_review(settings: Settings, review_id: str) -> None:
 
     with Remote(settings) as site:
         found = site.review(review_id)
+    if as_json:
+        print_json(found)
+        return
     out = console()
     out.print(
         f"[bold]{escape(found['title'])}[/]: iteration {found['iteration']}, stage {escape(found['stage'])}, "

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from pipeline.cli.app import app, group
+from pipeline.cli.results import AsJson, print_json
 
 review = group("What waits for people: list, show, sign.")
 app.add_typer(review, name="review")
@@ -16,6 +17,7 @@ ReviewId = Annotated[str, typer.Argument(help="the review's id, as `landed revie
 @review.command(name="list")
 def list_reviews(
     project: Annotated[str | None, typer.Option(help="only this project's")] = None,
+    as_json: AsJson = False,  # noqa: FBT002 - a flag of the command line
 ) -> None:
     """Show the reviews that wait for answers, the one due first at the top."""
     from pipeline.cli.screens import show_reviews
@@ -26,14 +28,18 @@ def list_reviews(
     if Settings().url:
         from pipeline.cli import remote
 
-        remote.list_reviews(Settings(), project)
+        remote.list_reviews(Settings(), project, as_json=as_json)
         return
     with Ledger(Settings().ledger) as ledger:
-        show_reviews(open_reviews(ledger, project))
+        found = open_reviews(ledger, project)
+    print_json(found) if as_json else show_reviews(found)
 
 
 @review.command()
-def show(review_id: ReviewId) -> None:
+def show(
+    review_id: ReviewId,
+    as_json: AsJson = False,  # noqa: FBT002 - a flag of the command line
+) -> None:
     """Show one review: the figures, who signed, who is missing, and how to sign."""
     from pipeline.cli.screens import show_review as draw
     from pipeline.ledger import Ledger
@@ -44,11 +50,12 @@ def show(review_id: ReviewId) -> None:
     if Settings().url:
         from pipeline.cli import remote
 
-        remote.show_review(Settings(), review_id)
+        remote.show_review(Settings(), review_id, as_json=as_json)
         return
     with Ledger(Settings().ledger) as ledger:
         view = show_review(ledger, review_id)
-        draw(view, iteration_of(ledger, view.request))
+        record = iteration_of(ledger, view.request)
+    print_json({"review": view, "figures": record.result}) if as_json else draw(view, record)
 
 
 @review.command()

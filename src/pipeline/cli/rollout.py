@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pipeline.cli.app import app, group
+from pipeline.cli.results import AsJson, print_json
 
 if TYPE_CHECKING:
     from pipeline.rollout.breach import Proposal
@@ -21,7 +22,10 @@ Actor = Annotated[str | None, typer.Option("--as", help="your id in the charter;
 
 
 @rollout.command()
-def show(project: Project) -> None:
+def show(
+    project: Project,
+    as_json: AsJson = False,  # noqa: FBT002 - a flag of the command line
+) -> None:
     """Show which units follow which model, and every move so far."""
     from pipeline.ledger import Ledger
     from pipeline.rollout.breach import open_proposal
@@ -30,7 +34,8 @@ def show(project: Project) -> None:
 
     with Ledger(Settings().ledger) as ledger:
         newest_charter(ledger, project)
-        _show(standing(ledger, project), open_proposal(ledger, project))
+        now, proposal = standing(ledger, project), open_proposal(ledger, project)
+    print_json({"standing": now, "proposal": proposal}) if as_json else _show(now, proposal)
 
 
 @rollout.command()
@@ -76,6 +81,7 @@ def rehearse(
         Path | None, typer.Option("--data", help="folder of the data source; then decisions are made too")
     ] = None,
     by: Actor = None,
+    as_json: AsJson = False,  # noqa: FBT002 - a flag of the command line
 ) -> None:
     """Throw the kill switch on a copy of the ledger and see that it works."""
     import tempfile
@@ -93,12 +99,16 @@ def rehearse(
 
             check = serves_today(settings, project, data, Path(folder))
         found = throw(ledger, project, Path(folder), actor=by or settings.user, serves_today=check)
-    for name, held in found.steps:
+    if as_json:
+        print_json(found)
+    for name, held in () if as_json else found.steps:
         typer.echo(f"  {'✓' if held else '✗'} {name}")
     if not found.passed:
         failed = [name for name, held in found.steps if not held]
         findings = [Finding(name, "it did not hold", "tell engineering at once") for name in failed]
         raise LandedError("The kill switch does not work", findings)
+    if as_json:
+        return
     done = f"✓ {found.units} units back on today's rule in {found.seconds:.2f} s, on a copy"
     typer.secho(done, bold=True, fg="green")
 

@@ -1,5 +1,6 @@
 """``landed run``, ``landed play`` and ``landed decide``: the loop from the command line."""
 
+from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -8,10 +9,12 @@ import typer
 
 from pipeline.cli.app import app
 from pipeline.cli.charters import CharterFile
+from pipeline.cli.results import AsJson, print_json
 
 if TYPE_CHECKING:
+    from flows.case import CaseRow
     from pipeline.charter import Charter
-    from pipeline.ledger import IterationRecord
+    from pipeline.ledger import IterationRecord, Ledger
 
 DataFolder = Annotated[
     Path | None, typer.Option("--data", help="folder of the data source; data/SOURCE if not given", show_default=False)
@@ -25,6 +28,7 @@ def run(
     again: Annotated[  # noqa: FBT002 - a flag of the command line
         bool, typer.Option("--again", help="run the iteration that waits for its review anew; its review lapses")
     ] = False,
+    as_json: AsJson = False,  # noqa: FBT002 - a flag of the command line
 ) -> None:
     """Run the next iteration up to its review, or carry on with one that was interrupted."""
     from pipeline.addresses import require_prefect
@@ -52,6 +56,9 @@ def run(
             record = opened.record
             run_iteration(record.project, record.number, record.stage, location)
         rows = case_rows(ledger, found.project)
+        if as_json:
+            print_json(_case(ledger, found.project, rows))
+            return
         show_studied(rows[-1])
         show_backtest(rows[-1])
         show_case(rows)
@@ -63,6 +70,7 @@ def play(
     charter: CharterFile,
     decisions: Annotated[Path, typer.Option(help="recorded decisions that stand in for people", show_default=False)],
     data: DataFolder = None,
+    as_json: AsJson = False,  # noqa: FBT002 - a flag of the command line
 ) -> None:
     """Play a shipped case to its end, with recorded decisions in the place of people's."""
     from pipeline.addresses import require_prefect
@@ -82,6 +90,9 @@ def play(
     reporter().say(f"[bold]{found.title}[/]. {answers.label}.")
     with Ledger(settings.ledger) as ledger:
         rows = play_case(ledger, found, location, answers, operator(ledger, settings).id)
+        if as_json:
+            print_json(_case(ledger, found.project, rows))
+            return
     show_case(rows)
     show_goal(found, rows)
     show_looking_further(rows)
@@ -103,6 +114,7 @@ def decide(
         Path | None,
         typer.Option(help="CSV of decisions people change: the series, quantity, person, reason", show_default=False),
     ] = None,
+    as_json: AsJson = False,  # noqa: FBT002 - a flag of the command line
 ) -> None:
     """Write the next period's decisions, one for every series; the batch is noted in the ledger."""
     from pipeline.cli.setting import prepared
@@ -131,6 +143,11 @@ def decide(
     if explain:
         beside = out.with_suffix(".explained.csv")
         write(explanation(served, decisions), beside)
+    if as_json:
+        told = {"decisions": len(decisions), "out": out, "by": served.alias, "version": served.version}
+        print_json({**told, "proposal": served.proposal, "overridden": len(changed)})
+        return
+    if explain:
         typer.echo(f"what moved each of them is in {beside}")
     if changed:
         people = len({one.person for one in changed})
@@ -145,6 +162,28 @@ def decide(
         typer.secho("! No unit follows a model: these decisions are today's rule.", err=True, fg="yellow")
     by = f"the rule {served.version}" if served.alias == "baseline" else f"{served.alias} version {served.version}"
     typer.echo(f"{len(served.decisions)} decisions by {by} written to {out}")
+
+
+def _case(ledger: "Ledger", project: str, rows: "Sequence[CaseRow]") -> dict[str, object]:
+    """Every iteration with its figures and its decision, and what waits for people."""
+    from pipeline.review.listing import open_reviews
+
+    told = [
+        {
+            "iteration": row.record.number,
+            "stage": row.record.stage,
+            "state": row.record.state,
+            "decision": row.review.decision if row.review else None,
+            "recorded": row.recorded,
+            "figures": row.record.result,
+        }
+        for row in rows
+    ]
+    return {
+        "project": project,
+        "iterations": told,
+        "waiting": [view.request.id for view in open_reviews(ledger, project)],
+    }
 
 
 def _checked(charter: Path) -> "Charter":
