@@ -107,6 +107,6 @@ def _charter(project: str, title: str, kpi: KpiDefinition, *, target: float) -> 
 def _evidence(
     charter: Charter, kpi: KpiDefinition, number: int, value: tuple[float, ...], baseline: tuple[float, ...]
 ) -> Evidence:
-    shown = evidence_of(number, charter=charter, field=None)
+    shown = evidence_of(number, charter=charter, field=None, studied=None)
     goal = replace(shown.evaluation.kpis[0], kpi=kpi, value=Interval(*value), baseline=Interval(*baseline))
     return replace(shown, evaluation=replace(shown.evaluation, kpis=(goal, *shown.evaluation.kpis[1:])))

@@ -180,6 +180,7 @@ def test_two_people_decide_and_the_starter_of_the_run_does_not(visit, live, stor
     )
 
 
+@pytest.mark.proof
 def test_a_stale_report_is_refused_and_the_new_one_is_a_click_away(visit, live, newer_pack):
     page = visit("ana.ruiz")
     page.goto(live.page)
@@ -199,6 +200,7 @@ def test_a_stale_report_is_refused_and_the_new_one_is_a_click_away(visit, live, 
     assert [signoffs_of(live.ledger, one.id) for one in reviews_of(live.ledger, record)] == [(), ()]
 
 
+@pytest.mark.proof
 def test_a_draft_is_kept_while_typing_and_survives_a_closed_browser(visit, live):
     page = visit("ana.ruiz")
     page.goto(live.page)
@@ -214,6 +216,7 @@ def test_a_draft_is_kept_while_typing_and_survives_a_closed_browser(visit, live)
     assert again.is_checked("#decision-hold")
 
 
+@pytest.mark.proof
 def test_the_keyboard_alone_is_enough(visit, live):
     page = visit("ana.ruiz", scripts=False)
     page.keyboard.press("Tab")
@@ -253,6 +256,7 @@ def tab_to(page, words: str, *, exactly: bool = False) -> None:
     raise AssertionError(f"no way to {words} by keyboard")
 
 
+@pytest.mark.proof
 def test_nothing_runs_over_on_a_phone(visit, live):
     page = visit("ana.ruiz", width=360)
     for address in ("/", f"/reviews/{live.review.id}", f"/reviews/{live.review.id}/feedback/new", "/projects",

@@ -85,7 +85,7 @@ def test_the_review_shows_the_evidence_and_what_each_decision_will_do(site, ana)
     ):  # fmt: skip
         assert words in page.words, words
     assert site.pack.digest in page.words
-    assert len(page.all("svg")) == 4
+    assert len(page.all("svg")) == 5
     assert "Go down a stage" not in page.words
 
 
