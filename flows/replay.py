@@ -6,6 +6,7 @@ trained anew. Nothing of the installation is written.
 """
 
 import json
+import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -94,7 +95,7 @@ def replay(ledger: Ledger, settings: Settings, record: IterationRecord, *, toler
         raise LedgerError("There is nothing to replay yet", [finding])
     reported = _reported(settings, record)
     with tempfile.TemporaryDirectory(prefix="landed-replay-") as folder:
-        apart = _apart(settings, Path(folder), record)
+        apart = _apart(settings, Path(folder))
         begun = _begun(ledger, record)
         with Ledger(apart.ledger) as copy:
             fill(ledger, copy, lambda table, row: _before(table, row, record, begun))
@@ -144,14 +145,15 @@ def _reported(settings: Settings, record: IterationRecord) -> dict[str, Any]:
     return evidence
 
 
-def _apart(settings: Settings, folder: Path, record: IterationRecord) -> Settings:
-    """Settings whose every folder is its own; datasets and, where a released model is measured, models are shown in."""
+def _apart(settings: Settings, folder: Path) -> Settings:
+    """Settings whose every folder is its own; what was kept is shown in, as controls ask whether it is there."""
     apart = Settings(data=folder / "data", reports=folder / "reports", ledger_url="", mlflow_url="")
-    shown = [(settings.datasets, apart.datasets)] + [(settings.models, apart.models)] * (record.kind == "measure")
-    for source, target in shown:
-        target.mkdir(parents=True)
-        for path in source.iterdir() if source.is_dir() else ():
-            (target / path.name).symlink_to(path.resolve())
+    apart.datasets.mkdir(parents=True)
+    for path in settings.datasets.iterdir() if settings.datasets.is_dir() else ():
+        (apart.datasets / path.name).symlink_to(path.resolve())
+    # A copy: without its row in the ledger a training is done anew, and clears away what lies in its place.
+    if settings.models.is_dir():
+        shutil.copytree(settings.models, apart.models)
     outcomes = settings.data / "outcomes"
     if outcomes.is_dir():
         (apart.data / "outcomes").symlink_to(outcomes.resolve())
