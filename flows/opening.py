@@ -22,6 +22,8 @@ from pipeline.ledger import (
     project_end,
     requeue,
 )
+from pipeline.rollout.ladder import current
+from pipeline.rollout.switch import refuse_while_stopped
 
 #: States from which a run can simply be taken up again.
 UNFINISHED = frozenset({"opened", "running", "failed", "refused"})
@@ -99,9 +101,11 @@ def open_next(
     sentence: str,
     trigger: Mapping[str, Any] | None = None,
 ) -> IterationRecord:
-    """Open the iteration after the last one, on its rung, and queue its run.
+    """Open the iteration after the last one, on the rung that holds, and queue its run.
 
-    Under the same charter file the charter goes on as the approved patches left it; a changed file takes them over.
+    That is the rung of the last one, unless a rollback or a stop took the rollout down since: the way up starts again
+    from what is released, or from the first rung where nothing is. Under the same charter file the charter goes on as
+    the approved patches left it; a changed file takes them over.
 
     Args:
         tx: the transaction.
@@ -116,7 +120,8 @@ def open_next(
     number, stage = 1, charter.stages[0].name
     if records:
         last = records[-1]
-        number, stage = last.number + 1, last.stage
+        held = current(tx, charter.project)
+        number, stage = last.number + 1, held.stage if held else charter.stages[0].name
         if same_file(last, charter):
             charter, why["file"] = charter_from_canonical(json.loads(last.charter)), last.why["file"]
         else:
@@ -152,7 +157,8 @@ def _with_approved_patches(charter: Charter, records: Sequence[IterationRecord])
 
 
 def refuse_stopped(tx: Transaction, charter: Charter) -> None:
-    """Refuse to open anything in a project that people stopped."""
+    """Refuse to open anything in a project that people stopped, or while its kill switch is thrown."""
+    refuse_while_stopped(tx, charter.project)
     end = project_end(tx, charter.project)
     if end is not None and end.kind == "project.stopped":
         found = f"the project was stopped by {end.actor} on {end.at[:10]}"

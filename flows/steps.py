@@ -33,6 +33,7 @@ from pipeline.review.items import record_effect
 from pipeline.review.requests import ReviewRequest, request_review
 from pipeline.rollout.limits import offered
 from pipeline.rollout.promotion import entering
+from pipeline.rollout.switch import refuse_while_stopped
 
 if TYPE_CHECKING:
     from pipeline.evaluation.drift import DriftReport
@@ -132,7 +133,8 @@ def play_arms(bench: Workbench, dataset: Dataset, candidates: Candidates) -> Pla
         # Whoever stays behind for comparison stands in the record before anybody follows the model.
         settle_arms(bench, dataset, units)
     with bench.transaction() as tx:
-        # Whoever follows the model in a trial stands in the record before anything is played.
+        # Whoever follows the model in a trial stands in the record before anything is played; nobody does after a stop.
+        refuse_while_stopped(tx, bench.charter.project)
         body = {"treated": challenger.name, "model": candidates.chosen.digest, "units": list(units)}
         tx.append("trial.begun", bench.charter.project, bench.record.subject, bench.record.started_by, "", body)
     with bench.step("play the decisions"):

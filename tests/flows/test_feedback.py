@@ -171,6 +171,29 @@ def test_roll_back_restores_the_release_before_with_its_model_units_and_alias(le
     assert "project.stopped" not in kinds(ledger)
 
 
+def test_after_a_rollback_the_way_up_starts_again_from_the_rung_that_holds(ledger, charter, client, stores):
+    climbed(ledger, charter, client)
+    decide(ledger, under_review(ledger, charter, number=3, stage="chain", kind="measure", version="2"), "roll_back")
+    drain(ledger, PROJECT, run_iterations=False)
+    opened = open_by_hand(ledger, charter, stores.retailer, "robin").record
+    assert (opened.number, opened.stage, opened.kind) == (4, "regional", "train")
+
+
+def test_while_the_switch_is_thrown_nothing_is_opened_until_the_sponsor_resumes(ledger, charter, client, stores):
+    climbed(ledger, charter, client)
+    decide(ledger, under_review(ledger, charter, number=3, stage="chain", kind="measure", version="2"), "hold")
+    drain(ledger, PROJECT, run_iterations=False)
+    with ledger.transaction() as tx:
+        stop(tx, PROJECT, "the shelves run empty", actor="joao.pinto")
+    with pytest.raises(Refused, match="while the rollout is stopped"):
+        open_by_hand(ledger, charter, stores.retailer, "robin")
+    with ledger.transaction() as tx:
+        resume(tx, PROJECT, "mended", "2026-03-12", actor="maria.costa")
+    opened = open_by_hand(ledger, charter, stores.retailer, "robin").record
+    held = current(ledger, PROJECT)
+    assert opened.stage == (held.stage if held else "pilot")
+
+
 def test_a_rollback_holds_though_the_tracking_store_is_gone_and_is_told_to_it_when_it_is_back(
     ledger, charter, client, stores, monkeypatch
 ):

@@ -63,6 +63,18 @@ def stopped(reader: Reader, project: str) -> bool:
     return top is not None and top.action == "stop"
 
 
+def refuse_while_stopped(reader: Reader, project: str) -> None:
+    """Refuse what would put units under a model while the kill switch is thrown.
+
+    Raises:
+        Refused: it is.
+    """
+    if stopped(reader, project):
+        remedy = "find out why, then `landed rollout resume`, signed by the sponsor"
+        finding = Finding(f"project {project}", "its rollout was stopped", remedy)
+        raise Refused("Nothing is tried or released while the rollout is stopped", [finding])
+
+
 def stop(tx: Transaction, project: str, reason: str, *, actor: str) -> Standing:
     """Put every unit on today's rule, as one event; stopping again changes nothing.
 
