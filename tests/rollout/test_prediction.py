@@ -120,3 +120,11 @@ def test_nineteen_of_twenty_promises_are_kept(before, later, capsys):
         print(f"\n{before} units promise for {later}: {held:.1%} of {worlds} kept; as confidence intervals {plain:.1%}")  # noqa: T201
     assert 0.91 <= held <= 0.99
     assert plain < held
+
+
+def test_a_kpi_that_no_books_tell_swings_without_bound_and_promises_nothing():
+    """A cost of lost customers is on no record, so history cannot say how much its quarters differ."""
+    unseen = replace(GOAL, numerator="lost")
+    swung = swing(history(np.full((4, 30), 0.1)), unseen, 8)
+    assert swung == Swing(math.inf, 0)
+    assert math.isinf(predicted(FIGURE, 40, unseen, swung, swung).high)

@@ -59,7 +59,8 @@ def swing(history: Observed, kpi: KpiDefinition, periods: int) -> Swing:
     """The KPI's swing by the history of all units, in spans that do not overlap and end with the newest period.
 
     A history too short for three spans of that length is cut into three shorter ones, which swing more: that errs on
-    the careful side.
+    the careful side. A KPI that no books tell, such as the cost of customers who asked in vain, swings by nobody knows
+    how much.
 
     Args:
         history: figures under today's rule.
@@ -73,7 +74,10 @@ def swing(history: Observed, kpi: KpiDefinition, periods: int) -> Swing:
     spans = len(known) // length
     newest = known[len(known) - spans * length :]
     cut = [newest[start : start + length] for start in range(0, len(newest), length)]
-    sums: Floats = Cube(history.frame, (kpi.numerator, kpi.denominator)).sums_by(kpi, history.units, cut).sum(axis=0)
+    cube = Cube(history.frame, (kpi.numerator, kpi.denominator))
+    if not cube.measures(kpi):
+        return Swing(math.inf, 0)
+    sums: Floats = cube.sums_by(kpi, history.units, cut).sum(axis=0)
     levels = ratios(sums)
     mean = float(levels.mean())
     return Swing(float(levels.std(ddof=1)) / mean if mean > 0 else math.inf, spans)
