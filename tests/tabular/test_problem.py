@@ -82,7 +82,7 @@ def test_today_s_rule_and_the_fixed_ones_are_what_pandas_counts_by_hand(biopsies
     worth = np.select([sick & large, sick & ~large, ~sick & large], [40.0, -20.0, -2.0], 0.0)
     assert biopsies.values("value_per_case")["baseline:today"] == pytest.approx(worth.mean())
     assert biopsies.values("workload")["baseline:today"] == pytest.approx(large.mean())
-    assert biopsies.values("found_share")["baseline:today"] == pytest.approx((sick & large).sum() / sick.sum())
+    assert biopsies.values("missed_share")["baseline:today"] == pytest.approx((sick & ~large).mean())
     assert biopsies.values("value_per_case")["baseline:nobody"] == pytest.approx(-20 * sick.mean())
     assert biopsies.values("value_per_case")["baseline:everybody"] == pytest.approx(np.where(sick, 40.0, -2.0).mean())
 

@@ -105,6 +105,7 @@ def replay(
     iteration: Iteration,
     stage: Stage = None,
     tolerance: Annotated[float, typer.Option(help="largest relative difference of two numbers that is none")] = 1e-9,
+    as_json: AsJson = False,  # noqa: FBT002 - a flag of the command line
 ) -> None:
     """Run an iteration again from its recorded inputs, in a place of its own, and compare every figure."""
     from pipeline.cli.setting import prepared
@@ -120,11 +121,17 @@ def replay(
     before, now = found.code
     if before != now:
         typer.secho(f"! reported by code {before}, replayed by {now}", err=True, fg="yellow")
+    if as_json:
+        told = {"iteration": found.record.subject, "compared": found.compared, "numbers": found.numbers}
+        print_json({**told, "code": found.code, "differences": found.differences})
     if found.differences:
-        show_differences(found)
+        if not as_json:
+            show_differences(found)
         parts = f"{len(found.differences)} of {found.compared} parts of the evidence came out otherwise"
         remedy = "see the table above; the same code and packages give the same figures (report/environment.txt)"
         raise DataError("The replay is not the report", [Finding(f"iteration {found.record.subject}", parts, remedy)])
+    if as_json:
+        return
     typer.secho(f"✓ {found.record.subject} replayed: nothing differs", bold=True, fg="green")
     done = "the released model measured again" if found.record.kind == "measure" else "every candidate trained anew"
     typer.echo(f"  {found.compared:,} parts of the evidence compared, {found.numbers:,} of them numbers; {done}")

@@ -52,7 +52,7 @@ def kpis(charter: Charter) -> Mapping[str, KpiDefinition]:
             )
         )
     if business.task == "binary":
-        found.append(KpiDefinition("found_share", "Positive cases acted on", "share", "higher", "hits", "positives"))
+        found.append(KpiDefinition("missed_share", "Positive cases left", "share", "lower", "missed", "cases"))
         found.append(KpiDefinition("false_alarms", "Acted on in vain", "share", "lower", "false_alarms", "cases"))
     if shape == "assign":
         found.append(KpiDefinition("right_share", "Right class", "share", "higher", "right", "cases"))

@@ -88,7 +88,7 @@ def components(charter: Charter, rows: pd.DataFrame, decisions: Floats) -> pd.Da
         frame["acted"] = decisions
     if business.task == "binary":
         frame["positives"] = truth
-        frame["hits"], frame["false_alarms"] = decisions * truth, decisions * (1 - truth)
+        frame["missed"], frame["false_alarms"] = (1 - decisions) * truth, decisions * (1 - truth)
     if shape == "assign":
         frame["right"] = (decisions == truth).astype(np.float64)
     if shape == "estimate":

@@ -10,7 +10,7 @@ WORDS = (
     say("Value per unit and period"),
     say("Cases acted on"),
     say("Cases handled"),
-    say("Positive cases acted on"),
+    say("Positive cases left"),
     say("Acted on in vain"),
     say("Right class"),
     say("Mean absolute error"),

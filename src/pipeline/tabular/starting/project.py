@@ -34,7 +34,7 @@ from pipeline.tabular.starting.profile import MOST_CATEGORIES, Profile, profiled
 
 TABLE = "cases"
 FOLDERS = ("configs", "flows", f"data/{TABLE}", "reports", "tests")
-_PAGES = {"Makefile.j2": "Makefile", "README.md.j2": "README.md", "test_contract.py.j2": "tests/test_contract.py"}
+_PAGES = {"Makefile.tmpl": "Makefile", "README.md.tmpl": "README.md", "test_contract.py.tmpl": "tests/test_contract.py"}
 #: Whoever needs no more than this is asked for nothing else.
 _OPTIONAL = frozenset({"correct_rejection"})
 
@@ -76,12 +76,12 @@ class Starting:
             _write(folder / name / ".gitkeep", "")
         charter = folder / "configs" / "charter.yaml"
         words = _words(file, profile, plan, answers, folder, today)
-        _write(charter, _rendered("charter.yaml.j2", **words, worst="0", coverage="0.5", measured=""))
+        _write(charter, _rendered("charter.yaml.tmpl", **words, worst="0", coverage="0.5", measured=""))
         found = _measured(charter, folder / "data" / TABLE, today)
         worst = _todo("the KPI that no single unit may be worse than") if found is None else str(found.worst)
         share = "0.5" if found is None else str(found.coverage)
         said = "" if found is None else found.sentence
-        _write(charter, _rendered("charter.yaml.j2", **words, worst=worst, coverage=share, measured=said))
+        _write(charter, _rendered("charter.yaml.tmpl", **words, worst=worst, coverage=share, measured=said))
         left = len(list(unfilled(parse(charter.read_bytes()).data)))
         return Started(folder, charter, left, _notes(plan, found, answers))
 
@@ -157,7 +157,7 @@ def _words(file: Path, profile: Profile, plan: Plan, answers: Answers, folder: P
 
 
 _KPIS = {
-    "act": "value_per_period, workload, handled_per_period, found_share, false_alarms",
+    "act": "value_per_period, workload, handled_per_period, missed_share, false_alarms",
     "assign": "value_per_period, right_share",
     "estimate": "value_per_period, mean_error",
 }
