@@ -20,7 +20,7 @@ from pipeline.web.waiting import Waiting
 
 
 class EvidenceParts(Protocol):
-    """An evidence pack as a review's page shows it: the answer in short, what to watch, what speaks against it, the rest."""
+    """An evidence pack as a review's page shows it: the answer in short, what to watch, what speaks against it."""
 
     opening: Markup
     watch: Markup
