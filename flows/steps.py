@@ -24,7 +24,7 @@ from pipeline.evaluation import comparing, gates, kpis
 from pipeline.evaluation.outcomes import Effect, Evaluation
 from pipeline.evaluation.study import Studied
 from pipeline.ledger import all_iterations, get_iteration, mark_done, open_key, recall, record_report, remember
-from pipeline.notices.announcements import announce_review
+from pipeline.notices.announcements import announce_refused_rows, announce_review
 from pipeline.problems.base import Arm, Studying
 from pipeline.provenance import environment
 from pipeline.reporting.pack import WrittenReport, write
@@ -42,6 +42,8 @@ Step = TypeVar("Step", bound=Callable[..., Any])
 
 #: Rows of each side that Evidently reads; scores that gates rest on are taken over all rows.
 DRIFT_ROWS = 10_000
+#: Reasons of refusal named in a notice.
+REASONS_TOLD = 5
 
 
 def step(function: Step) -> Step:
@@ -66,9 +68,22 @@ def load_data(bench: Workbench) -> Dataset:
         clean, quarantine = apply_contracts(raw, bench.problem.contracts(bench.charter, raw))
         dataset = Dataset(clean, catalog.digest(clean), bench.problem.cutoff(clean), quarantine)
         catalog.store(dataset, bench.settings.datasets)
+    _tell_owners(bench, dataset)
     refused = sum(quarantine.refused.values())
     bench.progress.say(f"  data to {dataset.cutoff}: {sum(quarantine.kept.values()):,} rows kept, {refused:,} refused")
     return dataset
+
+
+def _tell_owners(bench: Workbench, dataset: Dataset) -> None:
+    """Whoever answers for a table hears of its refused rows, whatever becomes of the iteration."""
+    rows = dataset.quarantine.rows
+    with bench.transaction() as tx:
+        for table in bench.charter.data.tables:
+            refused = dataset.quarantine.refused.get(table.name, 0)
+            if refused:
+                reasons = rows.loc[rows["table"] == table.name, "reason"].value_counts().head(REASONS_TOLD)
+                told = {str(reason): int(count) for reason, count in reasons.items()}
+                announce_refused_rows(tx, bench.charter.project, table, bench.charter.people, refused, told)
 
 
 @step

@@ -8,6 +8,7 @@ from pipeline.notices.announcements import (
     announce_alarm,
     announce_decision,
     announce_failure,
+    announce_refused_rows,
     announce_retraining,
     announce_review,
     announce_rollback,
@@ -16,7 +17,7 @@ from pipeline.notices.queueing import notice_of
 from pipeline.notices.wording import HEADINGS, worded
 from pipeline.review import request_review
 from pipeline.review.signing import sign
-from tests.review.cases import REPORT, start, under_review
+from tests.review.cases import REPORT, a_charter, start, under_review
 
 RESULT = {
     "kpi": "stockout_rate",
@@ -139,3 +140,20 @@ def test_what_goes_by_itself_is_told_to_those_who_can_act(ledger):
     assert found["alarm"] == ["ana", "joao", "lena", "nils", "team"]
     assert found["rollback_proposed"] == ["maria", "ana", "joao", "team"]
     assert set(found) <= set(HEADINGS)
+
+
+@pytest.mark.parametrize(
+    ("owner", "hears"),
+    [("Joao", ["joao"]), ("engineering", ["lena", "nils"]), ("maria", ["maria"]), ("Store systems", ["team"])],
+)
+def test_whoever_answers_for_a_table_hears_of_its_refused_rows(ledger, owner, hears):
+    start(ledger)
+    charter = a_charter()
+    table = charter.data.tables[0].model_copy(update={"owner": owner})
+    for _ in range(2):
+        with ledger.transaction() as tx:
+            announce_refused_rows(tx, "shop", table, charter.people, 12, {"negative units": 9, "no week": 3})
+    assert told(ledger) == {"rows_refused": hears}
+    assert "refused 12 rows of the table sales" in text(ledger)
+    assert "- negative units: 9" in text(ledger)
+    assert "拒收" in text(ledger, "zh_Hans")

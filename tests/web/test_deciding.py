@@ -248,3 +248,29 @@ def test_signing_elsewhere_counts_here(site):
     page = site.browser("ana.ruiz").get(f"/reviews/{site.review.id}")
     assert "From the terminal." in page.words
     assert "You have signed, or your role is not asked here." in page.words
+
+
+def test_the_worst_stands_before_the_buttons_and_the_documents_can_be_read(site):
+    ana = site.browser("ana.ruiz")
+    page = ana.get(f"/reviews/{site.review.id}")
+    worst = evidence_of().evaluation.units[0]
+    assert page.words.index("Before you decide") < page.words.index("What should happen next?")
+    assert worst.value in page.words[page.words.index("Before you decide") :]
+    card = ana.get(f"/reports/{site.review.report_digest}/model-card.html")
+    assert "Who does what (RACI)" in card.words
+    assert "Your page of the report" in page.words
+
+
+def test_the_time_from_the_first_look_to_the_signature_is_on_record(site):
+    ana = site.browser("ana.ruiz")
+    ana.get(f"/reviews/{site.review.id}")
+    keep(ana, site.review)
+    put(ana, site.review)
+    (event,) = list(site.ledger.events(PROJECT, "review.signed"))
+    assert 0 <= event.body["seconds_on_evidence"] < 600
+
+
+def test_whoever_signs_without_a_look_has_no_time_on_record(site):
+    decide(site, "ana.ruiz")
+    (event,) = list(site.ledger.events(PROJECT, "review.signed"))
+    assert "seconds_on_evidence" not in event.body

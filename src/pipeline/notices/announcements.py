@@ -4,9 +4,10 @@ Call them in the transaction that makes the news true. All are idempotent; peopl
 notice, they are read on the review site.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from pipeline.charter.model import Person, Table
 from pipeline.language import Message, joined, say
 from pipeline.ledger import Transaction, get_iteration
 from pipeline.notices.asking import Asked, find_asked
@@ -90,6 +91,32 @@ def announce_rollback(tx: Transaction, project: str, stage: str, sentence: str, 
     return enqueue_notice(
         tx, project=project, kind="rollback_proposed", subject=say("stage {stage}", stage=stage), sentence=sentence,
         figures=figures, audience=("sponsor", "business_owner", "operations", TEAM),
+    )  # fmt: skip
+
+
+def announce_refused_rows(
+    tx: Transaction, project: str, table: Table, people: Sequence[Person], refused: int, reasons: Mapping[str, int]
+) -> bool:
+    """Tell whoever answers for a table how many of its rows its contract refused, and why; the team where nobody does.
+
+    Args:
+        tx: the transaction.
+        project: whose data it is.
+        table: of the charter, with its owner: a person's id or name, a role, or words that name nobody.
+        people: of the charter.
+        refused: rows.
+        reasons: rows by reason, the most frequent first.
+    """
+    named = table.owner.casefold()
+    audience = tuple(one.id for one in people if named in {one.id, one.name.casefold(), one.role.replace("_", " ")})
+    sentence = say(
+        "The contract refused {refused} rows of the table {table}, for which {owner} answers. They are kept apart with "
+        "their reasons; please mend them at the source.",
+        refused=refused, table=table.name, owner=table.owner,
+    )  # fmt: skip
+    return enqueue_notice(
+        tx, project=project, kind="rows_refused", subject=table.name, sentence=sentence, figures=dict(reasons),
+        audience=audience or (TEAM,),
     )  # fmt: skip
 
 

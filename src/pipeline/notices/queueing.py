@@ -24,6 +24,7 @@ NoticeKind = Literal[
     "retraining_triggered",
     "alarm",
     "rollback_proposed",
+    "rows_refused",
 ]
 
 #: A word for everybody: the channels in the settings whose name starts with it.

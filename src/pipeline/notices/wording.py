@@ -16,6 +16,7 @@ HEADINGS: dict[NoticeKind, str] = {
     "retraining_triggered": say("A new iteration was triggered"),
     "alarm": say("Alarm"),
     "rollback_proposed": say("Going back a stage is proposed"),
+    "rows_refused": say("Rows of your table were refused"),
 }
 
 #: Names of figures that this room writes.

@@ -49,6 +49,7 @@ def sign(
     *,
     on_behalf_of: str | None = None,
     recorded: bool = False,
+    seconds_on_evidence: int | None = None,
 ) -> SignOutcome:
     """Answer a review.
 
@@ -66,6 +67,7 @@ def sign(
             charter, under that person's role.
         on_behalf_of: the person of the charter who handed their role to the signer; None to sign in one's own.
         recorded: whether this is a recorded answer standing in for a person; it is labelled so for good.
+        seconds_on_evidence: from the first look at this report to the signature, where the site saw both.
 
     Raises:
         Refused: the rules do not allow it; the attempt is recorded as ``review.refused``.
@@ -77,7 +79,7 @@ def sign(
         answer = check(attempt)
         if isinstance(answer, Finding):
             raise _refuse(tx, attempt, answer)
-        return _accept(tx, attempt, answer)
+        return _accept(tx, attempt, answer, seconds_on_evidence)
 
 
 def signoffs_of(reader: Reader, review_id: str) -> tuple[SignOff, ...]:
@@ -149,7 +151,7 @@ def _refuse(tx: Transaction, attempt: Attempt, finding: Finding) -> Refused:
     return Refused(f"{attempt.person} cannot sign {attempt.decision} on {request.id}", [finding])
 
 
-def _accept(tx: Transaction, attempt: Attempt, answer: Answer) -> SignOutcome:
+def _accept(tx: Transaction, attempt: Attempt, answer: Answer, seconds: int | None) -> SignOutcome:
     request = attempt.request
     body: dict[str, Any] = {
         "decision": answer.decision,
@@ -160,6 +162,8 @@ def _accept(tx: Transaction, attempt: Attempt, answer: Answer) -> SignOutcome:
     }
     if attempt.delegation is not None:
         body |= {"on_behalf_of": attempt.delegation.giver, "delegation": attempt.delegation.id}
+    if seconds is not None:
+        body["seconds_on_evidence"] = seconds
     event = tx.append("review.signed", request.project, request.id, attempt.person, answer.role, body)
     signoff = SignOff(
         person=attempt.person,

@@ -29,6 +29,7 @@ from pipeline.web import (
     project_page,
     review_page,
     signin,
+    views,
 )
 from pipeline.web.drafts import prepare
 from pipeline.web.security import LOOPBACK, Guard, plain
@@ -62,6 +63,7 @@ def create_app(settings: Settings, ledger: Ledger | None = None, *, hosts: Itera
     """
     record = ledger or Ledger(settings.ledger, kept_open=True)
     prepare(record)
+    views.prepare(record)
     app = FastAPI(
         title="Landed", version=__version__, summary="What waits for people, the evidence, and their answers.",
         openapi_url="/api/v1/openapi.json", docs_url=None, redoc_url=None, redirect_slashes=False,

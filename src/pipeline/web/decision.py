@@ -14,6 +14,7 @@ from pipeline.web.feedback import as_items
 from pipeline.web.forms import Form, read_form
 from pipeline.web.review_page import review_page
 from pipeline.web.reviewing import ReviewShown, Signature, find_shown, seat_of
+from pipeline.web.views import seconds_since_view
 from pipeline.web.visitors import Visitor, signed_in
 
 router = APIRouter(include_in_schema=False)
@@ -78,6 +79,9 @@ def put(request: Request, review_id: str, form: Posted) -> Response:
         outcome = sign(
             visitor.site.ledger, shown.request.id, visitor.user.id, draft.decision, draft.comment,
             form.text("report"), items, on_behalf_of=seat.on_behalf_of if seat else None,
+            seconds_on_evidence=seconds_since_view(
+                visitor.site.ledger, visitor.user.id, shown.request.id, shown.request.report_digest
+            ),
         )  # fmt: skip
     except Refused as error:
         now = find_shown(visitor, review_id)

@@ -11,6 +11,7 @@ from markupsafe import Markup
 from pipeline.charter import DECISIONS
 from pipeline.language import Language
 from pipeline.reporting import words
+from pipeline.reporting.cautions import before_deciding
 from pipeline.web.packs import Pack, charts, sections
 from pipeline.web.rendering import environment
 from pipeline.web.reviewing import ReviewShown
@@ -19,10 +20,11 @@ from pipeline.web.waiting import Waiting
 
 
 class EvidenceParts(Protocol):
-    """An evidence pack as a review's page shows it: the answer in short, what to watch, and everything else."""
+    """An evidence pack as a review's page shows it: the answer in short, what to watch, what speaks against it."""
 
     opening: Markup
     watch: Markup
+    before: Markup
     detail: Markup
 
 
@@ -73,6 +75,7 @@ def _evidence_parts(site: Site, pack: Pack, language: Language) -> EvidenceParts
         "comparison": words.comparison(evidence),
         "lights": words.lights(evidence.verdicts),
         "baseline": words.baseline_label(evidence),
+        "cautions": before_deciding(evidence),
         "chart": charts(site, pack, language),
         "sections": sections(site, pack, language),
     }

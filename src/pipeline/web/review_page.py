@@ -8,6 +8,7 @@ from pipeline.web.drafts import Draft, find_draft
 from pipeline.web.fragments import asked, evidence_parts, options_to_choose, options_to_read
 from pipeline.web.reviewing import ReviewShown, find_shown
 from pipeline.web.threads import on_few_threads
+from pipeline.web.views import note_view
 from pipeline.web.visitors import Visitor, signed_in
 
 router = APIRouter(include_in_schema=False)
@@ -19,6 +20,8 @@ def review(request: Request, review_id: str) -> Response:
     """One review."""
     visitor = signed_in(request)
     shown = find_shown(visitor, review_id)
+    if shown.can_sign:
+        note_view(visitor.site.ledger, visitor.user.id, shown.request.id, shown.request.report_digest)
     found = find_draft(visitor.site.ledger, visitor.user.id, review_id) if shown.can_sign else None
     return review_page(visitor, shown, *(found or (Draft(), "")))
 

@@ -70,6 +70,7 @@ class ReviewShown:
         seats: the roles this person may answer in.
         overdue: whether the date has passed.
         successor: the review of the newer report, when this one lapsed.
+        language: of the reader.
     """
 
     view: ReviewView
@@ -80,11 +81,22 @@ class ReviewShown:
     seats: tuple[Seat, ...]
     overdue: bool
     successor: ReviewRequest | None
+    language: str = "en"
 
     @property
     def request(self) -> ReviewRequest:
         """The request."""
         return self.view.request
+
+    @property
+    def documents(self) -> tuple[tuple[str, str], ...]:
+        """The pack's documents for people, in the reader's language: file and title."""
+        if self.pack is None:
+            return ()
+        end = ".zh.html" if self.language == "zh_Hans" else ".html"
+        names = [("model-card", say("Model card")), ("data-sheet", say("Data sheet"))]
+        names += [(f"digest-{seat.role.replace('_', '-')}", say("Your page of the report")) for seat in self.seats[:1]]
+        return tuple((name + end, title) for name, title in names if name + end in self.pack.files)
 
     @property
     def can_sign(self) -> bool:
@@ -113,6 +125,7 @@ def find_shown(visitor: Visitor, review_id: str) -> ReviewShown:
         seats=seats(found.view, visitor.user.id, delegations_of(site, visitor.user)),
         overdue=request.state == "open" and datetime.fromisoformat(request.due_at) < site.ledger.now(),
         successor=found.newest if request.state == "stale" and found.newest.id != review_id else None,
+        language=language,
     )
 
 
