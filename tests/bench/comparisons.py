@@ -108,7 +108,9 @@ class Comparisons:
         except NotMeasured as reason:
             missing = f"not measured: {reason}"
         rates = {name: turns[0].answers["series_weeks"] / cpu(turns) for name, turns in took.items()}
-        figures = [*self._judged((Figure("replay, million series-weeks/s", rates["landed"] / 1e6, "", least=50.0),))]
+        figures = [
+            *self._judged((Figure("replay, million series-weeks/s", round(rates["landed"] / 1e6, 1), "", least=50.0),))
+        ]
         if "stockpyl" in rates:
             figures += [
                 Figure("replay by stockpyl, series-weeks/s", round(rates["stockpyl"]), ""),

@@ -29,7 +29,7 @@ def rewrite(path: Path, part: str, kept: Sequence[tuple[Result, Mapping[str, Any
     if not begin or not end or first in after or last in after:
         raise ValueError(f"{path} must hold the lines {first!r} and {last!r} once each, in this order")
     results = [result for result, _ in kept]
-    lines = [*_machine([body for _, body in kept]), "", *_table(results), "", *_rungs(results)]
+    lines = [*_machine([body for _, body in kept if body]), "", *_table(results), "", *_rungs(results)]
     block = "\n".join(lines).rstrip("\n")
     path.write_text(f"{before}{first}\n\n{block}\n\n{last}{after}", encoding="utf-8")
 

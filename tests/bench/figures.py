@@ -134,14 +134,14 @@ def write(result: Result, folder: Path, on: Mapping[str, str | int | float], *, 
 
 
 def kept(folder: Path, names: Iterable[str]) -> list[tuple[Result, Mapping[str, Any]]]:
-    """The results that lie in a folder, each with the whole of its file, in the order asked for.
-
-    Raises:
-        FileNotFoundError: a benchmark was never measured here.
-    """
-    found = []
+    """The results that lie in a folder, each with the whole of its file, in the order asked for."""
+    found: list[tuple[Result, Mapping[str, Any]]] = []
     for name in names:
-        body = json.loads((folder / f"{name}.json").read_text(encoding="utf-8"))
+        path = folder / f"{name}.json"
+        if not path.exists():
+            found.append((Result(name, skipped="not measured here"), {}))
+            continue
+        body = json.loads(path.read_text(encoding="utf-8"))
         figures = tuple(
             Figure(**{key: value for key, value in one.items() if key != "within"}) for one in body["figures"]
         )

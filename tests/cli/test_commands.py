@@ -106,6 +106,15 @@ def test_the_last_signature_that_is_needed_applies_the_decision(review, stores, 
     assert "chain intact" in audited.stdout
 
 
+def test_help_loads_no_rich():
+    code = (
+        "import sys\nfrom pipeline.cli import app\n"
+        "try:\n    app(['--help'])\nexcept SystemExit as end:\n    assert not end.code, end.code\n"
+        "assert 'rich' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, cwd=ROOT, timeout=120)
+
+
 @pytest.mark.parametrize("command", [["--help"], ["check", "configs/replenishment/charter.yaml"], ["review", "list"]])
 def test_light_commands_import_no_heavy_library(home, command):
     code = (

@@ -12,7 +12,7 @@ from pipeline.errors import ModelError
 from pipeline.models.files import digest
 from pipeline.replenishment.forecast import LightGBMForecaster
 from pipeline.replenishment.history import History
-from pipeline.replenishment.training import held_out, training_rows
+from pipeline.replenishment.training import Draw, drawn_rows, held_out, training_rows
 from tests.replenishment.made import GROUPS, made_panel, other_future
 
 SMALL = {"groups": GROUPS, "rounds": 30, "min_data_in_leaf": 10, "train_periods": 90, "seed": 7}
@@ -137,3 +137,13 @@ def test_a_share_of_the_plain_average_is_mixed_in_as_asked(panel, fitted, tmp_pa
     from pipeline.replenishment.average import seasonal_mean
 
     assert mixed.predict(panel).mean == pytest.approx(seasonal_mean(History(panel), panel.periods), rel=1e-5)
+
+
+def test_rows_drawn_together_are_to_the_bit_those_drawn_alone():
+    history = History(made_panel())
+    draws = (Draw(last=97, budget=600), Draw(last=110, budget=900), Draw(last=109, budget=10**6))
+    for draw, together in zip(draws, drawn_rows(history, 30, draws, GROUPS, 3), strict=True):
+        alone = training_rows(History(made_panel()), 30, draw.last, GROUPS, draw.budget, 3)
+        assert together.names == alone.names
+        for field in ("features", "demand", "sold", "censored", "level", "age"):
+            assert np.array_equal(getattr(together, field), getattr(alone, field), equal_nan=True), field

@@ -53,7 +53,13 @@ def _counted(values: NDArray[np.float64], edges: NDArray[np.float64]) -> Counts:
 
 
 def _categorical(current: pd.Series, reference: pd.Series) -> tuple[Counts, Counts]:
-    counts = [series.astype("string").fillna("").value_counts() for series in (current, reference)]
+    counts = [_texts(series).value_counts() for series in (current, reference)]
     names = counts[0].index.union(counts[1].index)
     current_counts, reference_counts = (count.reindex(names, fill_value=0).to_numpy(dtype=np.int64) for count in counts)
     return current_counts, reference_counts
+
+
+def _texts(values: pd.Series) -> pd.Series:
+    """The cells as text, a missing one as the empty text; what is text without gaps already is taken as it is."""
+    text = values if isinstance(values.dtype, pd.StringDtype) else values.astype("string")
+    return text.fillna("") if text.hasnans else text
