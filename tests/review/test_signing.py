@@ -170,7 +170,7 @@ def test_advance_is_barred_while_a_blocking_verdict_fails_and_the_message_lists_
 def test_a_decision_that_is_not_on_offer_is_refused(ledger):
     review = under_review(ledger, allowed=["iterate", "hold"])
     refused(ledger, "roll_back is not on offer.*\n.*iterate, hold", review, decision="roll_back")
-    refused(ledger, "no decision 'approve'", review, decision="approve")
+    refused(ledger, "no decision “approve”", review, decision="approve")
 
 
 @pytest.mark.parametrize(
