@@ -114,13 +114,13 @@ def test_a_delegate_answers_once_and_in_one_role(ledger, review):
     answer(ledger, review, "lena", giver="ana")
     refused(ledger, "signed iterate already", review, "lena")
     refused(ledger, "signed iterate already", review, "lena", "maria")
-    refused(ledger, "business_owner is answered already, iterate by lena for ana", review, "ana")
+    refused(ledger, "business owner is answered already, iterate by lena for ana", review, "ana")
 
 
 def test_the_giver_may_still_answer_and_then_the_delegate_may_not(ledger, review):
     lend(ledger, "ana", "ben")
     answer(ledger, review, "ana")
-    refused(ledger, "business_owner is answered already, iterate by ana", review, "ben", "ana")
+    refused(ledger, "business owner is answered already, iterate by ana", review, "ben", "ana")
 
 
 def test_nobody_plays_a_role_without_a_delegation_or_under_a_wrong_name(ledger, review):
