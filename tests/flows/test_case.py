@@ -284,7 +284,7 @@ def test_a_tag_that_was_edited_in_mlflow_and_a_cut_off_ledger_are_named(case, cl
 def test_no_file_of_models_or_artifacts_is_a_pickle(case):
     files = [path for folder in ("mlflow", "models") for path in (case.home.data / folder).rglob("*") if path.is_file()]
     kept = {path.suffix for path in files}
-    assert kept <= {".db", ".txt", ".json", ".parquet", ".csv", ".html", ".yaml", ".lgb", ""}
+    assert kept <= {".db", ".txt", ".json", ".parquet", ".csv", ".html", ".yaml", ".lgb", ".md", ".lock", ""}
     for path in files:
         start = path.read_bytes()[:4]
         # Protocols 2 to 5 begin with the PROTO opcode; archives and compressed streams could hide one.
