@@ -102,8 +102,10 @@ def test_the_last_signature_that_is_needed_applies_the_decision(review, stores, 
     assert "No review waits for anybody." in landed("review", "list").stdout
     assert "Decided: iterate" in landed("review", "show", review.id).stdout
     audited = landed("audit", "verify")
-    assert audited.exit_code == 0
-    assert "chain intact" in audited.stdout
+    # The review is made up: its chain holds, its evidence pack was never written, and the audit says both.
+    assert audited.exit_code == 5
+    assert "The ledger is whole" in audited.output
+    assert "manifest.json" in audited.output
 
 
 def test_help_loads_no_rich():

@@ -71,7 +71,11 @@ def as_value(text: str, now: Any) -> Any:
     if isinstance(now, int | float):
         numeric = isinstance(value, int | float) and not isinstance(value, bool)
         return value if numeric else Finding(say("value"), text, say("write a number, with a point: 0.95"))
-    return value if type(value) is type(now) else Finding(say("value"), text, say('write it like {"product": ["p07"]}'))
+    return (
+        value
+        if type(value) is type(now)
+        else Finding(say("value"), text, say("write it like {example}", example='{"product": ["p07"]}'))
+    )
 
 
 def _is_words(value: Any) -> bool:
