@@ -17,10 +17,11 @@ from flows.workbench import LENGTH, Workbench
 from pipeline.charter.difference import Change, difference
 from pipeline.charter.reading import charter_from_canonical
 from pipeline.compliance.account import Account
-from pipeline.compliance.controls import ControlState, due, judge_controls, known_controls
+from pipeline.compliance.controls import due, judge_controls, known_controls
 from pipeline.compliance.inputs import ControlInputs, Group, Kept, Repeated, Watched
 from pipeline.compliance.personal import sampled
 from pipeline.compliance.software import Software, software
+from pipeline.compliance.standing import ControlState
 from pipeline.datasets import catalog
 from pipeline.datasets.dataset import Assessment, Dataset
 from pipeline.errors import LandedError

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from pipeline.charter import Charter
-from pipeline.compliance.controls import ControlState
+from pipeline.compliance.standing import ControlState
 from pipeline.evaluation.outcomes import Effect, Evaluation, Outcomes
 from pipeline.evaluation.selection import Choice
 from pipeline.evaluation.study import Studied

@@ -13,7 +13,7 @@ from flows.workbench import LENGTH, Workbench
 from pipeline.charter import ROLES
 from pipeline.charter.difference import difference
 from pipeline.charter.reading import charter_from_canonical
-from pipeline.compliance.controls import ControlState
+from pipeline.compliance.standing import ControlState
 from pipeline.datasets.dataset import Assessment, Dataset
 from pipeline.evaluation.outcomes import Effect, Evaluation, Interval, KpiResult
 from pipeline.language import from_plain, say, term

@@ -6,21 +6,17 @@ somebody signs (:mod:`pipeline.review.attesting`).
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import date
 from difflib import get_close_matches
-from typing import Literal
 
 from pipeline.charter import Charter
 from pipeline.charter.advice import Advice
 from pipeline.compliance import checks, oversight, upkeep
 from pipeline.compliance.inputs import Answer, ControlInputs, Figures
 from pipeline.compliance.library import Control, Library, library
+from pipeline.compliance.standing import ControlState
 from pipeline.compliance.vouching import Attestation, Vouched, Waiver
 from pipeline.language.message import Message, say, term
-from pipeline.verdicts import Outcome, Severity, Verdict
-
-State = Literal["holds", "fails", "overdue", "waived", "not_due"]
 
 #: The checks there are, by the id of their control.
 CHECKS: dict[str, Callable[[ControlInputs], Answer]] = {
@@ -40,35 +36,6 @@ CHECKS: dict[str, Callable[[ControlInputs], Answer]] = {
     "substantial_modification": upkeep.substantial_modification,
     "dependencies_recorded": upkeep.dependencies_recorded,
 }
-
-
-@dataclass(frozen=True)
-class ControlState:
-    """One control, and how it stands.
-
-    Attributes:
-        control: what is asked.
-        state: ``holds``, ``fails`` (a check), ``overdue`` (nobody attested), ``waived`` or ``not_due``.
-        reason: one sentence with names and figures.
-        figures: the same for machines.
-        by: who attested to it or waived it; empty otherwise.
-        until: the last day of the attestation or waiver; None for ever.
-    """
-
-    control: Control
-    state: State
-    reason: str
-    figures: Figures
-    by: str = ""
-    until: date | None = None
-
-    @property
-    def verdict(self) -> Verdict:
-        """As the gates see it."""
-        outcome: Outcome = {"fails": "fail", "overdue": "fail", "waived": "waived"}.get(self.state, "pass")  # type: ignore[assignment]
-        severity: Severity = "warn" if self.state == "overdue" else self.control.severity
-        title = term(self.control.text)
-        return Verdict(f"control.{self.control.id}", title, outcome, severity, self.reason, self.figures)
 
 
 def known_controls() -> Library:

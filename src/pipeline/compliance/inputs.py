@@ -9,9 +9,8 @@ from pipeline.charter import Change, Charter
 from pipeline.compliance.account import Account
 from pipeline.compliance.personal import Samples
 from pipeline.compliance.software import Software
+from pipeline.compliance.standing import Figures as Figures
 from pipeline.verdicts import Verdict
-
-Figures = dict[str, float | int | str | None]
 
 
 @dataclass(frozen=True)

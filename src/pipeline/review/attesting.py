@@ -14,8 +14,8 @@ from typing import Any
 from pipeline.accounts.record import sound_events
 from pipeline.accounts.users import was_active
 from pipeline.charter import Charter, Person
-from pipeline.compliance.controls import ControlState
 from pipeline.compliance.library import Control
+from pipeline.compliance.standing import ControlState
 from pipeline.compliance.vouching import Attestation, Vouched, Waiver
 from pipeline.errors import Finding, Refused
 from pipeline.ledger import Event, IterationRecord, Reader, Transaction
