@@ -1,5 +1,6 @@
 import json
 import math
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from pipeline.reporting import pack
 from pipeline.reporting.evidence import Evidence
 from pipeline.reporting.manifest import canonical, manifest, plain, report_digest
 from pipeline.reporting.pack import read, verify, write
+from tests.reporting.conftest import build
 
 
 @pytest.fixture
@@ -19,6 +21,22 @@ def drift(tmp_path: Path) -> Path:
     path.parent.mkdir()
     path.write_text("<p>drift</p>")
     return path
+
+
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One pack with its attachment, drawn once; :func:`a_pack` hands out copies."""
+    folder = tmp_path_factory.mktemp("kept")
+    attached = folder / "drift.html"
+    attached.write_text("<p>drift</p>")
+    write(build(), folder / "pack", [attached])
+    return folder / "pack"
+
+
+@pytest.fixture
+def a_pack(kept: Path, tmp_path: Path) -> Path:
+    """A written pack that a test may spoil."""
+    return Path(shutil.copytree(kept, tmp_path / "pack"))
 
 
 def edit(path: Path, old: str, new: str) -> None:
@@ -59,9 +77,8 @@ def test_the_page_stays_small(evidence: Evidence, tmp_path: Path) -> None:
     assert write(big, tmp_path).html.stat().st_size <= 400_000
 
 
-def test_the_twin_reads_back_to_the_same_evidence(evidence: Evidence, tmp_path: Path) -> None:
-    write(evidence, tmp_path)
-    assert read(tmp_path) == evidence
+def test_the_twin_reads_back_to_the_same_evidence(evidence: Evidence, a_pack: Path) -> None:
+    assert read(a_pack) == evidence
 
 
 def test_figures_that_are_no_numbers_survive_the_twin(evidence: Evidence, tmp_path: Path) -> None:
@@ -93,13 +110,10 @@ def test_an_untouched_pack_is_whole(evidence: Evidence, drift: Path, tmp_path: P
         ("manifest.json", '"iteration":3', '"iteration":4'),
     ],
 )
-def test_a_changed_file_is_found_and_named(
-    evidence: Evidence, drift: Path, tmp_path: Path, file: str, old: str, new: str
-) -> None:
-    write(evidence, tmp_path / "pack", [drift])
-    edit(tmp_path / "pack" / file, old, new)
+def test_a_changed_file_is_found_and_named(a_pack: Path, file: str, old: str, new: str) -> None:
+    edit(a_pack / file, old, new)
     with pytest.raises(DataError) as caught:
-        verify(tmp_path / "pack")
+        verify(a_pack)
     assert any(finding.place.endswith(file) for finding in caught.value.findings)
 
 
@@ -125,27 +139,25 @@ def test_a_pack_rewritten_whole_is_found_by_the_hash_the_ledger_keeps(evidence: 
 
 
 @pytest.mark.parametrize("file", ["evidence.html", "evidence.zh.html", "evidence.json", "manifest.json", "drift.html"])
-def test_a_missing_file_is_named(evidence: Evidence, drift: Path, tmp_path: Path, file: str) -> None:
-    write(evidence, tmp_path / "pack", [drift])
-    (tmp_path / "pack" / file).unlink()
+def test_a_missing_file_is_named(a_pack: Path, file: str) -> None:
+    (a_pack / file).unlink()
     with pytest.raises(DataError, match="is missing") as caught:
-        verify(tmp_path / "pack")
+        verify(a_pack)
     assert file in str(caught.value)
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", "{}", '{"digest":"x","evidence":{}}', "\x00\xff"])
 @pytest.mark.parametrize("file", ["evidence.json", "manifest.json"])
 def test_a_broken_file_is_an_error_with_a_remedy_and_no_traceback_of_ours(
-    evidence: Evidence, tmp_path: Path, file: str, content: str
+    a_pack: Path, file: str, content: str
 ) -> None:
-    write(evidence, tmp_path)
-    (tmp_path / file).write_bytes(content.encode("latin-1"))
+    (a_pack / file).write_bytes(content.encode("latin-1"))
     with pytest.raises(DataError) as caught:
-        verify(tmp_path)
+        verify(a_pack)
     assert caught.value.findings
     if file == "evidence.json":
         with pytest.raises(DataError):
-            read(tmp_path)
+            read(a_pack)
 
 
 def test_a_writing_that_breaks_off_leaves_no_manifest_and_so_no_pack(
