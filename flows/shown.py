@@ -3,7 +3,7 @@
 from flows.handed import Field
 from flows.workbench import Workbench
 from pipeline.language import joined, say, term
-from pipeline.reporting.evidence import BalanceShown, FieldKpi, FieldPoint, FieldShown, RungShown
+from pipeline.reporting.experiment import BalanceShown, FieldKpi, FieldPoint, FieldShown, RungShown
 from pipeline.rollout.breach import Proposal
 from pipeline.rollout.effect import FieldEffect
 

@@ -12,7 +12,6 @@ from pipeline.evaluation.outcomes import Effect, Evaluation, Interval, KpiDefini
 from pipeline.evaluation.study import FrontierPoint, SeedSpread, Steered, Studied, Way
 from pipeline.reporting.evidence import (
     ArmShown,
-    BalanceShown,
     CandidateShown,
     ChangeShown,
     CostsShown,
@@ -22,16 +21,13 @@ from pipeline.reporting.evidence import (
     DriftSummary,
     Evidence,
     FeedbackShown,
-    FieldKpi,
-    FieldPoint,
-    FieldShown,
     HistoryPoint,
     Link,
     ModelShown,
     QuarantineReason,
-    RungShown,
     WeeklyPoint,
 )
+from pipeline.reporting.experiment import BalanceShown, FieldKpi, FieldPoint, FieldShown, RungShown
 from pipeline.verdicts import Verdict
 
 RESOURCES = {"people_days": 12.0, "compute_hours": 1.5, "money": 9000.0}

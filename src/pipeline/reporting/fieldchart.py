@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from pipeline.evaluation.figures import show
 from pipeline.language import Translator, say, term
 from pipeline.reporting.charts import ENGLISH, INK, LEGEND, MODEL, MUTED, TARGET, clip, drawn_svg, value_axis
-from pipeline.reporting.evidence import FieldPoint, FieldShown
+from pipeline.reporting.experiment import FieldPoint, FieldShown
 from pipeline.reporting.words import PERIODS
 
 #: Periods whose mean is drawn as a line beside the single ones, which jump about with few units.
