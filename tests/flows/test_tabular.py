@@ -15,7 +15,7 @@ from tests.cli.test_init import ANSWERS
 from tests.tabular import made
 from tests.trap import assert_it_works, trapped
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.slow, pytest.mark.proof, pytest.mark.timeout(900)]
 
 
 def make(project: Path, word: str, **environment: str) -> str:
