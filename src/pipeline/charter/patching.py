@@ -19,6 +19,7 @@ from typing import Any
 from pipeline.charter.advice import Path, dotted, element_name, value_at
 from pipeline.charter.anatomy import known_keys, nearest, type_at
 from pipeline.charter.checks import check_consistency
+from pipeline.charter.document import MAX_DEPTH
 from pipeline.charter.model import PATCHABLE, Charter
 from pipeline.charter.shape import shape
 from pipeline.errors import CharterError, Finding
@@ -73,7 +74,11 @@ def _resolve(text: str, value: Any, values: dict[str, Any]) -> tuple[Path, Findi
         remedy = f"replace the whole list `{dotted(path[:-2], values)}` to rename an element others refer to"
         return path, Finding(place, "a new name for a list element", remedy)
     if not _is_json(value):
-        return path, Finding(place, f"a value of type {type(value).__name__}", "write text, numbers, lists or sections")
+        return path, Finding(
+            place,
+            f"a value of type {type(value).__name__} that a charter cannot hold",
+            "write text, numbers, lists or sections",
+        )
     return path, None
 
 
@@ -130,11 +135,16 @@ def _overlaps(paths: dict[str, Path]) -> Iterator[Finding]:
 
 
 def _is_json(value: Any) -> bool:
+    """Whether a charter's file could hold a value: nested no deeper, texts that UTF-8 has, all of it JSON."""
     try:
-        json.dumps(value)
+        return _within(value, MAX_DEPTH) and bool(json.dumps(value, ensure_ascii=False).encode())
     except (TypeError, ValueError):
         return False
-    return True
+
+
+def _within(value: Any, levels: int) -> bool:
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list | tuple) else ()
+    return levels > 0 and all(_within(one, levels - 1) for one in inner)
 
 
 def _validated(values: dict[str, Any], paths: dict[str, Path]) -> Charter:

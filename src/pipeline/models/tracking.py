@@ -31,7 +31,6 @@ os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
 os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
 
-import lightgbm
 import mlflow
 import mlflow.lightgbm
 from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, Run, RunTag
@@ -42,6 +41,7 @@ from mlflow.types import ColSpec, DataType, Schema
 
 from pipeline.addresses import without_secrets
 from pipeline.errors import Finding, LedgerError, ModelError
+from pipeline.models.boosters import read_booster
 from pipeline.models.faults import Fault, persistent
 from pipeline.models.files import checked, digest
 from pipeline.models.records import CandidateRecord, IterationRecord, Release, Scalar
@@ -342,7 +342,7 @@ class Tracking:
 
     def _log_booster(self, run: str, directory: Path) -> None:
         """Log the booster in MLflow's native LightGBM flavor and note the logged model's id on the run."""
-        booster = lightgbm.Booster(model_file=directory / BOOSTER)
+        booster = read_booster(directory / BOOSTER)
         names = booster.feature_name()
         inputs = Schema([ColSpec(DataType.double, name) for name in names])
         mlflow.set_tracking_uri(self.uri)

@@ -131,5 +131,10 @@ def find_starter(name: str) -> Starter:
     if name not in known:
         remedy = f"write one of: {', '.join(sorted(known)) or '(none is installed)'}"
         raise CharterError("No such kind of project", [Finding(f"--problem {name}", "nothing starts it", remedy)])
-    starter: Starter = known[name].load()()
+    try:
+        starter: Starter = known[name].load()()
+    except (ImportError, AttributeError) as error:
+        place = f"--problem {name}, entry point {known[name].value}"
+        remedy = "install the package that offers it again"
+        raise CharterError("This kind of project cannot be loaded", [Finding(place, str(error), remedy)]) from error
     return starter

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 
 from pipeline.errors import Finding, ModelError
+from pipeline.models.boosters import read_booster
 from pipeline.replenishment.average import seasonal_mean
 from pipeline.replenishment.censoring import mean_above
 from pipeline.replenishment.features import features_at
@@ -138,11 +139,11 @@ class LightGBMForecaster(BaseEstimator):  # type: ignore[misc]  # scikit-learn s
         try:
             meta = json.loads((directory / META_FILE).read_text(encoding="utf-8"))
             model = cls(**{**meta["parameters"], "groups": tuple(meta["parameters"]["groups"])})
-            model.booster_ = lgb.Booster(model_str=(directory / MODEL_FILE).read_text(encoding="utf-8"))
+            model.booster_ = read_booster(directory / MODEL_FILE)
             spread = meta["spread"]
             model.spread_ = Spread(tuple(spread["means"]), tuple(spread["dispersions"]), spread["correlation"])
             model.names_, model.bias_, model.wape_ = tuple(meta["names"]), meta["bias"], meta["wape"]
-        except (OSError, ValueError, KeyError, TypeError, lgb.basic.LightGBMError) as error:
+        except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
             raise ModelError(
                 "the model cannot be read",
                 [Finding(str(directory), f"{type(error).__name__}: {error}", "train the candidate again")],

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
 
-from pipeline.charter.document import UnreadableError, parse
+from pipeline.charter.document import MAX_BYTES, UnreadableError, parse
 from pipeline.errors import CharterError, Finding
 from pipeline.review.items import FeedbackItem
 
@@ -19,7 +19,8 @@ def read_feedback(path: Path) -> tuple[FeedbackItem, ...]:
         CharterError: the file is missing, is no YAML, or an item lacks something; all findings with their lines.
     """
     try:
-        document = parse(path.read_bytes())
+        with path.open("rb") as file:
+            document = parse(file.read(MAX_BYTES + 1))
     except OSError as exc:
         finding = Finding(str(path), f"cannot be read: {exc.strerror}", "check the path and its permissions")
         raise CharterError("The feedback cannot be read", [finding]) from exc

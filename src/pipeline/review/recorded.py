@@ -12,7 +12,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from pipeline.charter import DecisionName
-from pipeline.charter.document import Document, UnreadableError, parse
+from pipeline.charter.document import MAX_BYTES, Document, UnreadableError, parse
 from pipeline.errors import CharterError, Finding
 from pipeline.ledger import Ledger
 from pipeline.review.items import FeedbackItem, Words
@@ -133,7 +133,8 @@ def answer_recorded(ledger: Ledger, request: ReviewRequest, answers: RecordedAns
 
 def _document(path: Path) -> Document:
     try:
-        return parse(path.read_bytes())
+        with path.open("rb") as file:
+            return parse(file.read(MAX_BYTES + 1))
     except OSError as exc:
         finding = Finding(str(path), f"cannot be read: {exc.strerror}", "check the path and its permissions")
         raise CharterError("The recorded decisions cannot be read", [finding]) from exc

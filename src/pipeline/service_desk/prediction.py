@@ -16,6 +16,7 @@ import pandas as pd
 
 from pipeline.charter import Candidate, Charter
 from pipeline.errors import Finding, ModelError
+from pipeline.models.boosters import read_booster
 from pipeline.service_desk.clock import WEEK_HOURS, Bools, Floats
 from pipeline.service_desk.features import features
 from pipeline.service_desk.log import Log
@@ -79,8 +80,6 @@ class Predictor:
         Raises:
             ModelError: a file is missing or unreadable.
         """
-        import lightgbm
-
         try:
             meta = json.loads((directory / META).read_text(encoding="utf-8"))
             return cls(
@@ -92,7 +91,7 @@ class Predictor:
                 mean_urgency=float(meta["mean_urgency"]),
                 rows=int(meta["rows"]),
             )
-        except (OSError, ValueError, KeyError, TypeError, lightgbm.basic.LightGBMError) as error:
+        except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
             finding = Finding(str(directory), f"{type(error).__name__}: {error}", "train the candidate again")
             raise ModelError("a model of the service desk cannot be read", [finding]) from error
 
@@ -168,9 +167,9 @@ class _Weighted:
 def _read(meta: dict[str, Any], directory: Path) -> Scorer:
     if "file" not in meta:
         return _Weighted(np.array(meta["weights"], np.float64), float(meta["intercept"]))
-    import lightgbm
-
-    return _Boosted(lightgbm.Booster(model_file=directory / str(meta["file"])), float(meta["level"]))
+    if meta["file"] not in (HOURS, URGENCY):
+        raise ValueError(f"{meta['file']!r} is no file of this model")
+    return _Boosted(read_booster(directory / meta["file"]), float(meta["level"]))
 
 
 def _fit_hours(

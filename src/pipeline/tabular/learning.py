@@ -10,6 +10,7 @@ import pandas as pd
 
 from pipeline.charter import Candidate
 from pipeline.errors import Finding, ModelError
+from pipeline.models.boosters import read_booster
 from pipeline.tabular.calibration import Curve, calibrated, curves_for, sigmoid
 from pipeline.tabular.cases import Cases
 from pipeline.tabular.parameters import LightGBM, Linear, learner_of
@@ -83,20 +84,18 @@ class Learner:
         Raises:
             ModelError: a file is missing or unreadable.
         """
-        import lightgbm
-
         try:
             meta = json.loads((directory / META).read_text(encoding="utf-8"))
             weights = meta["weights"]
             return cls(
                 classes=int(meta["classes"]),
                 preparation=Preparation(meta["preparation"]["numbers"], meta["preparation"]["texts"]),
-                booster=lightgbm.Booster(model_file=directory / BOOSTER) if weights is None else None,
+                booster=read_booster(directory / BOOSTER) if weights is None else None,
                 weights=None if weights is None else np.array(weights, np.float64),
                 curves=tuple(meta["curves"]),
                 rows=int(meta["rows"]),
             )
-        except (OSError, ValueError, KeyError, TypeError, lightgbm.basic.LightGBMError) as error:
+        except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
             finding = Finding(str(directory), f"{type(error).__name__}: {error}", "train the candidate again")
             raise ModelError("a model of a table cannot be read", [finding]) from error
 
