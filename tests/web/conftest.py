@@ -64,12 +64,13 @@ def install(settings: Settings, pack: Pack) -> Iterator[Callable[..., Installed]
     """Make the installation; its chain must be whole at the end whatever the test did."""
     opened: list[Ledger] = []
 
-    def make(shown: Pack = pack, using: Settings = settings, **more: bool) -> Installed:
+    def make(shown: Pack = pack, using: Settings = settings, started_by: str = "li.wei", **more: bool) -> Installed:
         clock = Clock()
         ledger = Ledger(using.ledger, now=clock)
         opened.append(ledger)
         let_in(ledger, **more)
-        return Installed(create_app(using, ledger), ledger, clock, put_review(ledger, shown), shown)
+        review = put_review(ledger, shown, started_by=started_by)
+        return Installed(create_app(using, ledger), ledger, clock, review, shown)
 
     yield make
     for ledger in opened:

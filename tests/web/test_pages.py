@@ -1,9 +1,14 @@
 """What pages show, to whom, and that they are fit for keyboards, screen readers and a strict content policy."""
 
+import json
 import re
+import shutil
+from dataclasses import replace
 
 import pytest
 
+from pipeline.accounts import change_language
+from pipeline.reporting.pack import MANIFEST
 from tests.web.made import PEOPLE, PROJECT
 
 EVERY = [
@@ -145,6 +150,25 @@ def test_the_history_filters_links_and_states_the_chain(site, ana):
     assert "A decision was asked for" in ana.get("/history?since=2026-11-02&until=2026-11-02&person=li.wei").words
     for odd in ("since=yesterday", "before=x", "group=%27%3B--", "project=../etc", "before=99999999999999999999"):
         assert ana.get(f"/history?{odd}").status == 200
+
+
+def test_the_history_opens_the_report_in_the_readers_language(site, ana):
+    change_language(site.ledger, "ana.ruiz", "zh_Hans")
+    (link,) = {link for link in ana.get("/history").links() if link.startswith("/reports/")}
+    assert link == f"/reports/{site.pack.digest}/evidence.zh.html"
+    assert '<html lang="zh-Hans"' in ana.get(link).text
+
+
+def test_a_pack_of_an_earlier_version_opens_in_english(install, pack, tmp_path):
+    folder = shutil.copytree(pack.page.parent, tmp_path / "old")
+    (folder / "evidence.zh.html").unlink()
+    listed = json.loads((folder / MANIFEST).read_text())
+    del listed["files"]["evidence.zh.html"]
+    (folder / MANIFEST).write_text(json.dumps(listed))
+    site = install(replace(pack, page=folder / pack.page.name))
+    answer = site.browser("ana.ruiz").get(f"/reports/{pack.digest}/evidence.zh.html")
+    assert answer.status == 200
+    assert '<html lang="en"' in answer.text
 
 
 def test_a_record_that_was_changed_says_where(site):

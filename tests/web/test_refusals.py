@@ -7,7 +7,7 @@ import pytest
 
 from pipeline.accounts import change_language, invite
 from pipeline.language import translator
-from pipeline.review import sign
+from pipeline.review import show_review, sign
 from pipeline.review.rules import NAMES
 from tests.web.browsing import Browser, Page
 from tests.web.conftest import Installed
@@ -49,6 +49,29 @@ def test_own_run(chinese):
     answer = signs(chinese.browser("li.wei"), chinese)
     assert answer.status == 409
     reads_chinese(answer, "本次运行由您启动，须由他人签署。", "任何决定都不需要角色“工程”签署")
+
+
+@pytest.mark.parametrize(
+    ("language", "told", "on_record"),
+    [
+        ("en", "You started this run, so somebody else signs.", "nobody signs for a run they started"),
+        ("zh_Hans", "本次运行由您启动，须由他人签署。", "任何人不得签署自己启动的运行"),
+    ],
+)
+def test_own_run_of_somebody_whose_role_is_asked(install, language, told, on_record):
+    """Four eyes: the sponsor's signature would count for every other run."""
+    site = install(started_by="ana.ruiz")
+    change_language(site.ledger, "ana.ruiz", language)
+    ana = site.browser("ana.ruiz")
+    assert told in ana.get(f"/reviews/{site.review.id}").words
+    answer = signs(ana, site)
+    assert answer.status == 409
+    assert told in answer.words
+    assert on_record in answer.words
+    if language == "zh_Hans":
+        reads_chinese(answer, told, on_record)
+    assert show_review(site.ledger, site.review.id).signoffs == ()
+    assert site.kinds()[-1] == "review.refused"
 
 
 def test_nobodys_role(chinese):
@@ -146,6 +169,40 @@ def test_an_answer_with_holes_and_an_item_the_charter_refuses(chinese):
     assert item.status == 422
     told = item.all("p", id="value-0-wrong")[0].text
     assert "请写一个数字" in told
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "told"),
+    [
+        (
+            "model.train_periods",
+            "3",
+            "数字 3：请写不小于 8 的数字，例如 `train_periods: 104`（模型训练所用的最近周期数）",
+        ),
+        ("model.train_periods", "52.5", "数字 52.5：请写一个整数"),
+        ("model.train_on", "stages", "文本“stages”：您是否指 `stage`？请写以下之一：stage, all"),
+        ("policy.name", "X!", "文本“X!”：请写 2 至 63 个小写字母"),
+    ],
+)
+def test_what_the_charter_refuses_is_told_in_chinese_beside_the_value(chinese, path, value, told):
+    ana = chinese.browser("ana.ruiz")
+    answer = ana.post(f"/reviews/{chinese.review.id}/feedback/new", {
+        "kind": "other", "seen": "x", "change": "y", "acceptance": "z", "path-0": "scope.out",
+        "value-0": "fresh bakery", "path-1": path, "value-1": value, "go": "keep",
+    })  # fmt: skip
+    assert answer.status == 422
+    (wrong,) = answer.all("p", id="value-1-wrong")
+    assert told in wrong.text
+    assert not _ENGLISH.search(_COMMAND.sub("", wrong.text)), wrong.text
+
+
+def test_a_repetition_is_told_in_chinese(chinese):
+    ana = chinese.browser("ana.ruiz")
+    answer = ana.post(f"/reviews/{chinese.review.id}/feedback/new", {
+        "kind": "other", "seen": "x", "change": "y", "acceptance": "z", "path-0": "scope.in",
+        "value-0": "orders, orders", "go": "keep",
+    })  # fmt: skip
+    assert "“orders”重复出现，此前已在第 1 位：请删除重复项" in answer.all("p", id="value-0-wrong")[0].text
 
 
 def test_every_decision_has_a_name_in_chinese():

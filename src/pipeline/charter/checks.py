@@ -14,6 +14,7 @@ from pipeline.charter.advice import Advice, Path
 from pipeline.charter.model import DECISIONS, Charter, Direction, UnitShare
 from pipeline.charter.rules import RuleError, metrics_of, parse
 from pipeline.charter.timetable import cron_fault, zone_fault
+from pipeline.language import say
 
 _NOTHING: frozenset[Path] = frozenset()
 #: With fewer controls a placebo test among them can never fall below 5 %: ``1 / (1 + C(6, 3))`` is 4.8 %.
@@ -99,8 +100,8 @@ def _repeated(path: Path, key: str | None, values: Iterable[str]) -> Iterator[Ad
         if value in seen:
             yield Advice(
                 (*path, position, *([key] if key else [])),
-                f"'{value}' a second time, after position {seen[value] + 1}",
-                f"give each {key} once" if key else "remove the repetition",
+                say("'{value}' a second time, after position {place}", value=value, place=seen[value] + 1),
+                say("give each {key} once", key=key) if key else say("remove the repetition"),
             )
         seen.setdefault(value, position)
 
@@ -162,7 +163,8 @@ def _scope(charter: Charter) -> Iterator[Advice]:
     yield from _repeated(("scope", "out"), None, charter.scope.excluded)
     for position, item in enumerate(charter.scope.excluded):
         if item in charter.scope.included:
-            yield Advice(("scope", "out", position), f"'{item}', which is also in scope", "keep it in one of the two")
+            found = say("'{item}', which is also in scope", item=item)
+            yield Advice(("scope", "out", position), found, say("keep it in one of the two"))
 
 
 def _owner(charter: Charter) -> Iterator[Advice]:

@@ -29,6 +29,7 @@ from pipeline.charter.words import (
     Slug,
     Text,
 )
+from pipeline.language import say
 
 __all__ = [
     "DECISIONS",
@@ -89,13 +90,16 @@ class Scope(Part):
     """What the project covers, in words, and what the program leaves out, by column and value."""
 
     included: tuple[Text, ...] = Field(
-        alias="in", min_length=1, description="what the project covers, in words", examples=[["weekly store orders"]]
+        alias="in",
+        min_length=1,
+        description=say("what the project covers, in words"),
+        examples=[["weekly store orders"]],
     )
     excluded: tuple[Text, ...] = Field(
-        alias="out", description="what it does not cover, in words; [] for nothing", examples=[["fresh bakery"]]
+        alias="out", description=say("what it does not cover, in words; [] for nothing"), examples=[["fresh bakery"]]
     )
     leave_out: dict[Slug, tuple[Text, ...]] = Field(
-        default={}, description="rows the program leaves out: column, then values", examples=[{"product": ["p07"]}]
+        default={}, description=say("rows the program leaves out: column, then values"), examples=[{"product": ["p07"]}]
     )
 
 
@@ -151,34 +155,36 @@ class Data(Part):
 class Candidate(Part):
     """One model to be trained: an algorithm, its features and its parameters."""
 
-    name: Slug = Field(description="what reports call this candidate", examples=["poisson"])
-    algorithm: Slug = Field(description="the algorithm, by the problem's name for it", examples=["lightgbm_poisson"])
+    name: Slug = Field(description=say("what reports call this candidate"), examples=["poisson"])
+    algorithm: Slug = Field(
+        description=say("the algorithm, by the problem's name for it"), examples=["lightgbm_poisson"]
+    )
     features: tuple[Slug, ...] = Field(
-        min_length=1, description="feature groups, by the problem's names", examples=[["recent_sales", "season"]]
+        min_length=1, description=say("feature groups, by the problem's names"), examples=[["recent_sales", "season"]]
     )
     parameters: dict[Slug, Scalar] = Field(
-        default={}, description="the algorithm's parameters", examples=[{"rounds": 200}]
+        default={}, description=say("the algorithm's parameters"), examples=[{"rounds": 200}]
     )
 
 
 class Model(Part):
     """The candidates, and the history and rolling-origin backtest they are trained and chosen on."""
 
-    candidates: tuple[Candidate, ...] = Field(min_length=1, description="the models to be trained and compared")
+    candidates: tuple[Candidate, ...] = Field(min_length=1, description=say("the models to be trained and compared"))
     train_on: Literal["stage", "all"] = Field(
-        description="learn from the stage's units only, or from all units", examples=["stage"]
+        description=say("learn from the stage's units only, or from all units"), examples=["stage"]
     )
-    train_periods: int = Field(ge=8, description="newest periods a model learns from", examples=[104])
-    backtest_cutoffs: int = Field(ge=2, description="moments in the past the models are tried at", examples=[4])
-    backtest_every: int = Field(ge=1, description="periods between two cutoffs", examples=[6])
+    train_periods: int = Field(ge=8, description=say("newest periods a model learns from"), examples=[104])
+    backtest_cutoffs: int = Field(ge=2, description=say("moments in the past the models are tried at"), examples=[4])
+    backtest_every: int = Field(ge=1, description=say("periods between two cutoffs"), examples=[6])
 
 
 class Policy(Part):
     """The decision policy: turns a forecast into the business decision."""
 
-    name: Slug = Field(description="the policy, by the problem's name for it", examples=["safety_stock"])
+    name: Slug = Field(description=say("the policy, by the problem's name for it"), examples=["safety_stock"])
     parameters: dict[Slug, Scalar] = Field(
-        default={}, description="the policy's parameters", examples=[{"service_level": 0.92}]
+        default={}, description=say("the policy's parameters"), examples=[{"service_level": 0.92}]
     )
 
 

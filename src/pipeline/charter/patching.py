@@ -23,9 +23,10 @@ from pipeline.charter.document import MAX_DEPTH
 from pipeline.charter.model import PATCHABLE, Charter
 from pipeline.charter.shape import shape
 from pipeline.errors import CharterError, Finding
+from pipeline.language import say
 
 _STEP = re.compile(r"([^.\[\]]+)(?:\[([^\[\]]+)\])?")
-_ALLOWED = f"a patch may only touch {', '.join(PATCHABLE[:-1])} and {PATCHABLE[-1]}"
+_ALLOWED = say("a patch may only touch {sections} and {last}", sections=", ".join(PATCHABLE[:-1]), last=PATCHABLE[-1])
 
 
 def apply_patch(charter: Charter, patch: Mapping[str, Any]) -> Charter:
@@ -40,7 +41,9 @@ def apply_patch(charter: Charter, patch: Mapping[str, Any]) -> Charter:
             values the charter may not hold; all at once.
     """
     if not patch:
-        raise _refused([Finding("patch", "nothing in it", "write at least one `path: value`, or drop the patch")])
+        raise _refused(
+            [Finding("patch", say("nothing in it"), say("write at least one `path: value`, or drop the patch"))]
+        )
     values = charter.canonical()
     paths: dict[str, Path] = {}
     findings = []
@@ -65,20 +68,21 @@ def _resolve(text: str, value: Any, values: dict[str, Any]) -> tuple[Path, Findi
     path = _parse(text, values)
     section = text.split(".")[0].split("[")[0]
     if section in values and section not in PATCHABLE:
-        return path or (), Finding(place, f"the section {section}", f"{_ALLOWED}; the sponsor changes {section}")
+        remedy = say("{allowed}; the sponsor changes {section}", allowed=_ALLOWED, section=section)
+        return path or (), Finding(place, say("the section {section}", section=section), remedy)
     if path is None or type_at(path) is None:
         near = nearest(text, known)
-        hint = f"did you mean `{near}`?" if near else f"known paths begin with {', '.join(PATCHABLE)}"
-        return (), Finding(place, "a path no charter has" if path is None else "an unknown key", f"{hint} ({_ALLOWED})")
+        known_ones = say("known paths begin with {sections}", sections=", ".join(PATCHABLE))
+        hint = say("did you mean `{near}`?", near=near) if near else known_ones
+        found = say("a path no charter has") if path is None else say("an unknown key")
+        return (), Finding(place, found, say("{hint} ({allowed})", hint=hint, allowed=_ALLOWED))
     if len(path) > 1 and path[-1] == "name" and isinstance(path[-2], int) and value != value_at(values, path):
-        remedy = f"replace the whole list `{dotted(path[:-2], values)}` to rename an element others refer to"
-        return path, Finding(place, "a new name for a list element", remedy)
+        whole = dotted(path[:-2], values)
+        remedy = say("replace the whole list `{path}` to rename an element others refer to", path=whole)
+        return path, Finding(place, say("a new name for a list element"), remedy)
     if not _is_json(value):
-        return path, Finding(
-            place,
-            f"a value of type {type(value).__name__} that a charter cannot hold",
-            "write text, numbers, lists or sections",
-        )
+        found = say("a value of type {type} that a charter cannot hold", type=type(value).__name__)
+        return path, Finding(place, found, say("write text, numbers, lists or sections"))
     return path, None
 
 
@@ -131,7 +135,7 @@ def _overlaps(paths: dict[str, Path]) -> Iterator[Finding]:
     for (one, first), (other, second) in combinations(paths.items(), 2):
         shorter = min(len(first), len(second))
         if first[:shorter] == second[:shorter]:
-            yield Finding(f"patch {other}", f"the same place as `{one}`", "keep one of the two")
+            yield Finding(f"patch {other}", say("the same place as `{path}`", path=one), say("keep one of the two"))
 
 
 def _is_json(value: Any) -> bool:
@@ -169,4 +173,4 @@ def _entry(path: Path, paths: dict[str, Path]) -> str:
 
 
 def _refused(findings: list[Finding]) -> CharterError:
-    return CharterError("The patch is refused; the charter stays as it is", findings)
+    return CharterError(say("The patch is refused; the charter stays as it is"), findings)

@@ -9,7 +9,7 @@ from starlette.responses import RedirectResponse, Response
 from pipeline.charter import Person
 from pipeline.charter.patching import apply_patch
 from pipeline.errors import CharterError, Finding
-from pipeline.language import say
+from pipeline.language import joined, say
 from pipeline.review import FeedbackItem, items_of
 from pipeline.web.changes import as_value, entries
 from pipeline.web.drafts import Draft, DraftChange, DraftItem, find_draft, save_draft
@@ -117,9 +117,21 @@ def _objections(visitor: Visitor, shown: ReviewShown, draft: Draft, typed: Draft
         unfit = say("It is longer than {limit} characters, or holds characters that cannot be shown.", limit=2000)
         return {str(one["loc"][0]): unfit for one in error.errors(include_url=False)}
     except CharterError as error:
-        why = "; ".join(f"{one.found}: {one.remedy}" for one in error.findings) or error.headline
-        return {"path-0": say("The charter cannot hold this value. {why}", why=why)}
+        return _refused_by_charter(error, typed)
     return {}
+
+
+def _refused_by_charter(error: CharterError, typed: DraftItem) -> dict[str, str]:
+    """What the charter says, beside the value it says it of."""
+    told: dict[str, list[str]] = {}
+    for one in error.findings:
+        at = next((number for number, change in enumerate(typed.changes) if _is_about(one, change.path)), 0)
+        told.setdefault(f"value-{at}", []).append(say("{found}: {remedy}", found=one.found, remedy=one.remedy))
+    return {name: say("The charter cannot hold this value. {why}", why=joined(why, "; ")) for name, why in told.items()}
+
+
+def _is_about(finding: Finding, path: str) -> bool:
+    return f"{finding.place},".startswith(f"patch {path},")
 
 
 def _objections_to_changes(shown: ReviewShown, typed: DraftItem) -> dict[str, str]:

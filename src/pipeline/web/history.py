@@ -66,7 +66,7 @@ def history(request: Request) -> Response:
         query = query.where(events.c.seq < int(before))
     rows = visitor.site.ledger.rows(query)
     runs = visitor.site.known("runs", lambda: _runs(visitor.site))
-    told = [tell(to_event(row), visitor.site.settings, runs) for row in rows[:_PAGE]]
+    told = [tell(to_event(row), visitor.site.settings, runs, visitor.language) for row in rows[:_PAGE]]
     return visitor.page(
         "history.html.j2",
         wanted=wanted,

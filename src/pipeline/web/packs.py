@@ -19,7 +19,7 @@ from pipeline.ledger.tables import iterations
 from pipeline.reporting.evidence import Evidence
 from pipeline.reporting.manifest import manifest
 from pipeline.reporting.pack import MANIFEST, read, verify
-from pipeline.reporting.page import drawings, render_sections
+from pipeline.reporting.page import PAGES, drawings, render_sections
 from pipeline.web.charts import attributes_for_styles
 from pipeline.web.site import Site
 from pipeline.web.visitors import NotFoundError, signed_in
@@ -91,6 +91,8 @@ def report_file(request: Request, digest: str, name: str) -> Response:
         raise NotFoundError
     visitor.require("view", project)
     pack = find_pack(visitor.site, digest)
+    if name in PAGES.values() and name not in pack.files:
+        name = PAGES["en"]  # packs of earlier versions speak English only
     if name not in pack.files or not name.endswith(".html"):
         raise NotFoundError
     content = (pack.folder / name).read_bytes()

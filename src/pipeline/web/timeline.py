@@ -4,8 +4,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from urllib.parse import quote
 
-from pipeline.language import Message, recalled, say
+from pipeline.language import Language, Message, recalled, say
 from pipeline.ledger import Event
+from pipeline.reporting.page import PAGES
 from pipeline.settings import Settings
 from pipeline.web.wording import decision, role
 
@@ -42,13 +43,14 @@ class Told:
     links: tuple[tuple[str, str], ...]
 
 
-def tell(event: Event, settings: Settings, runs: Mapping[str, str]) -> Told:
+def tell(event: Event, settings: Settings, runs: Mapping[str, str], language: Language) -> Told:
     """An event in words; one of a kind this version does not know is named by its kind.
 
     Args:
         event: the event.
         settings: where MLflow's and Prefect's pages are.
         runs: MLflow's run by what an event is about: an iteration or a review.
+        language: the reader's, of the report a link opens.
     """
     sign, words = _KNOWN.get(event.kind, ("·", _unknown))
     finding = event.body.get("finding")
@@ -57,17 +59,17 @@ def tell(event: Event, settings: Settings, runs: Mapping[str, str]) -> Told:
     note = str(event.body.get("comment", "")) or refused
     if event.kind in {"iteration.failed", "iteration.broken_off"}:
         note = str(event.body.get("reason", ""))
-    return Told(event, words(event), sign, note, tuple(_links(event, settings, runs)))
+    return Told(event, words(event), sign, note, tuple(_links(event, settings, runs, language)))
 
 
-def _links(event: Event, settings: Settings, runs: Mapping[str, str]) -> list[tuple[str, str]]:
+def _links(event: Event, settings: Settings, runs: Mapping[str, str], language: Language) -> list[tuple[str, str]]:
     body = event.body
     links: list[tuple[str, str]] = []
     if event.kind.startswith("review."):
         links.append((say("Review"), f"/reviews/{quote(event.subject, safe='')}"))
     report = body.get("report")
     if isinstance(report, str) and len(report) == _DIGITS and event.kind != "review.refused":
-        links.append((say("Report"), f"/reports/{report}/evidence.html"))
+        links.append((say("Report"), f"/reports/{report}/{PAGES[language]}"))
     run = runs.get(event.subject)
     if run is not None and settings.mlflow_page:
         links.append((say("MLflow run"), f"{_base(settings.mlflow_page)}/#/runs/{quote(run, safe='')}"))
