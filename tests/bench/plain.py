@@ -16,8 +16,6 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.charter import Candidate, Charter, apply_patch, charter_from_canonical
-from pipeline.compliance.controls import ControlInputs, judge_controls
-from pipeline.compliance.personal import sampled
 from pipeline.datasets.assessment import assess
 from pipeline.datasets.contracts import apply_contracts
 from pipeline.datasets.dataset import Assessment, Dataset
@@ -166,25 +164,16 @@ def _judged(
     effects = [kpis.effect(item, goal, outcomes, name, arm.name, seed) for item, arm in variants.items()]
     stage, number, previous = charter.stage(entry["stage"]), entry["number"], tuple(script.goals)
     table = kpis.summary(outcomes, definitions, seed)
-    points = table[table["kpi"] == goal.name].set_index("arm")["value"]
     verdicts = (
         *assessment.verdicts,
         *gates.judge(charter, stage, evaluation, iteration=number, today=date.today(), previous=previous),
-        *judge_controls(
-            ControlInputs(
-                charter=charter,
-                model=float(points[name]),
-                baselines={str(arm): float(at) for arm, at in points.items() if str(arm).startswith("baseline:")},
-                assessment=assessment.verdicts,
-                model_directory=chosen.directory,
-                samples=sampled(dataset.tables, seed),
-            )
-        ),
     )
     script.goals.append(evaluation.kpi(goal.name).value)
     rows = table.to_dict("records")
     return {
         "challenger": name,
+        # What asks the record (controls, the field, the resources) is no script's to judge.
+        "judged": [verdict.gate for verdict in verdicts],
         "blocking": [verdict.gate for verdict in verdicts if verdict.blocks],
         **_figures(evaluation, effects),
         "arms": {f"{row['arm']} {row['kpi']}": [row["value"], row["low"], row["high"]] for row in rows},
