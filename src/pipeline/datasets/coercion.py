@@ -155,12 +155,16 @@ def _text(values: pd.Series) -> tuple[pd.Series, Bools]:
     return text, (text.str.strip() != "").to_numpy(dtype=np.bool_)
 
 
+_CALENDAR = (pd.Timestamp("0001-01-01"), pd.Timestamp("9999-12-31"))
+
+
 def _moment(values: pd.Series) -> tuple[pd.Series, Bools]:
     # Numbers are not dates, though pandas reads them as nanoseconds since 1970.
     text = values if values.dtype.kind == "M" else values.astype("str")
     moments = pd.to_datetime(text, errors="coerce", format="ISO8601", utc=True)
     moments = moments.dt.tz_localize(None).astype("datetime64[us]")
-    valid = moments.notna().to_numpy(dtype=np.bool_)
+    # Columns of numbers from elsewhere hold years that no calendar of Python's reaches.
+    valid = moments.between(*_CALENDAR).to_numpy(dtype=np.bool_)
     return moments.where(valid, pd.Timestamp(0)), valid
 
 

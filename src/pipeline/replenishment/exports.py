@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from pipeline.datasets.parquet import read_parquet
 from pipeline.errors import DataError, Finding
 from pipeline.replenishment.demand import Truth, truth_of
 from pipeline.replenishment.panel import FUTURE_WEEKS, Ints
@@ -88,10 +89,10 @@ def read_exports(directory: Path) -> dict[str, pd.DataFrame]:
     for name in TABLES:
         path = directory / f"{name}.parquet"
         try:
-            frames[name] = pd.read_parquet(path)
+            frames[name] = read_parquet(path)
         except FileNotFoundError:
             findings.append(Finding(str(path), "no such file", "export the table, or correct --data"))
-        except (OSError, pa.ArrowException) as exc:
+        except (OSError, ValueError) as exc:
             findings.append(Finding(str(path), f"not readable as Parquet: {exc}", "export the table again"))
     if findings:
         raise DataError(f"the exports in {directory} are incomplete", findings)

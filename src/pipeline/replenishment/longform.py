@@ -15,9 +15,10 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
 from numpy.typing import NDArray
 
+from pipeline.datasets.coercion import coerce
+from pipeline.datasets.parquet import read_parquet
 from pipeline.errors import DataError, Finding
 
 ID = "unique_id"
@@ -28,6 +29,8 @@ STORE_COLUMNS = ("cluster", "format", "region")
 DAYS = 7
 #: Share of dates on one weekday above which they are weeks; of days it is a seventh.
 MOSTLY = 0.5
+#: The zone at the end of a moment.
+_ZONE = r"(:\d\d(?:\.\d+)?)\s*(?:Z|[+-]\d\d(?::?\d\d)?)$"
 
 
 def read_long(location: Path, lead_time: int) -> dict[str, pd.DataFrame]:
@@ -75,7 +78,7 @@ def ids_of(location: Path, series: pd.DataFrame) -> NDArray[np.object_]:
 
 def _weekly(location: Path, sales: pd.DataFrame) -> pd.DataFrame:
     """``unique_id, week, units, in_stock``, and ``stock`` at the week's end where told; weeks named by their Monday."""
-    day = pd.to_datetime(sales["ds"], errors="coerce")
+    day = _days(sales["ds"])
     frame = pd.DataFrame({ID: sales[ID], "day": day, "units": sales["y"], "in_stock": _in_stock(sales)})
     if "stock" in sales.columns:
         frame["stock"] = sales["stock"]
@@ -83,7 +86,9 @@ def _weekly(location: Path, sales: pd.DataFrame) -> pd.DataFrame:
     monday = day - pd.to_timedelta(day.dt.dayofweek, unit="D")
     if day.dt.dayofweek.value_counts(normalize=True).max() > MOSTLY:
         return frame.drop(columns="day").assign(week=monday.astype(object).where(day.notna(), sales["ds"]))
-    _summable(location, frame)
+    told = coerce(frame["in_stock"], "bool", nullable=False)
+    _summable(location, frame, told.passed)
+    frame["in_stock"] = told.cells
     last = day.max()
     if last.dayofweek != DAYS - 1:
         remedy = "deliver up to a Sunday, with the stock of that evening: orders are placed at the end of a week"
@@ -102,6 +107,18 @@ def _weekly(location: Path, sales: pd.DataFrame) -> pd.DataFrame:
     return weeks.assign(in_stock=weeks["in_stock"] & (weeks["day"] == DAYS)).drop(columns="day")
 
 
+def _days(cells: pd.Series) -> pd.Series:
+    """The calendar day of each cell; a moment counts on the day its own clock shows, in whatever zone that was.
+
+    Only ISO dates are read: 05/01/2026 is another day to every other reader.
+    """
+    if isinstance(cells.dtype, pd.DatetimeTZDtype):
+        return cells.dt.tz_localize(None).dt.normalize()
+    if cells.dtype.kind != "M":
+        cells = cells.astype("str").str.replace(_ZONE, r"\1", regex=True)
+    return pd.to_datetime(cells, errors="coerce", format="ISO8601").dt.normalize()
+
+
 def _in_stock(sales: pd.DataFrame) -> "pd.Series[bool]":
     """What is told of the shelf: reported, or something left at the end of the period."""
     if "in_stock" in sales.columns:
@@ -109,14 +126,14 @@ def _in_stock(sales: pd.DataFrame) -> "pd.Series[bool]":
     return pd.to_numeric(sales["stock"], errors="coerce") > 0
 
 
-def _summable(location: Path, frame: pd.DataFrame) -> None:
+def _summable(location: Path, frame: pd.DataFrame, told: NDArray[np.bool_]) -> None:
     """Days are summed before the contract sees them, so what would be lost in a sum is refused here."""
     units = pd.to_numeric(frame["units"], errors="coerce")
     faults = {
         "a date that cannot be read": frame["day"].isna(),
         "a y that is no number ≥ 0": ~(units >= 0),
         "more than one row for a series and day": frame.duplicated([ID, "day"]),
-        "nothing said about the stock": frame["in_stock"].isna(),
+        "an in_stock that is neither true nor false": ~told,
     }
     findings = [
         Finding(f"{location / 'sales'}, row {int(np.flatnonzero(wrong)[0]) + 1}", what, "correct the row, or remove it")
@@ -137,7 +154,7 @@ def _names(location: Path, sales: pd.DataFrame, stock: pd.DataFrame) -> pd.DataF
     for key in ([ID], ["store", "product"]):
         twice = described.duplicated(key)
         if twice.any():
-            found = f"more than one row for {' '.join(described.loc[twice, key].iloc[0].astype(str))}"
+            found = f"more than one row for {' '.join(map(str, described.loc[twice, key].iloc[0]))}"
             place = Finding(str(location / "series"), found, f"keep one row per {' and '.join(key)}")
             raise DataError("the table of series is not unique", [place])
     named = described.astype({ID: str, "store": str, "product": str})
@@ -183,8 +200,8 @@ def _read(location: Path, name: str) -> pd.DataFrame | None:
     try:
         # Ids and keys are names, also where they look like numbers: "007" stays "007".
         names = dict.fromkeys((ID, "store", "product"), str)
-        return pd.read_parquet(paths[0]) if paths[0].suffix == ".parquet" else pd.read_csv(paths[0], dtype=names)
-    except (OSError, ValueError, pa.ArrowException) as error:
+        return read_parquet(paths[0]) if paths[0].suffix == ".parquet" else pd.read_csv(paths[0], dtype=names)
+    except (OSError, ValueError) as error:
         finding = Finding(str(paths[0]), f"not readable: {error}", "write the file again")
         raise DataError(f"{paths[0].name} cannot be used", [finding]) from error
 

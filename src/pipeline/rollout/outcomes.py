@@ -18,6 +18,7 @@ from sqlalchemy import func, select
 
 from pipeline.charter import Charter
 from pipeline.datasets import catalog
+from pipeline.datasets.parquet import read_parquet
 from pipeline.errors import DataError, Finding
 from pipeline.evaluation.observed import PERIOD, UNIT
 from pipeline.evaluation.outcomes import KpiDefinition
@@ -255,7 +256,7 @@ def complete_only(results: pd.DataFrame, states: Collection[PeriodState]) -> pd.
 def _table(path: Path) -> pd.DataFrame:
     try:
         if path.suffix == ".parquet":
-            return pd.read_parquet(path)
+            return read_parquet(path)
         return pd.read_csv(path, dtype=str, keep_default_na=False, na_values=[""])
     except FileNotFoundError as exc:
         raise DataError(

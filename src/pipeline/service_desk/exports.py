@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
 
+from pipeline.datasets.parquet import read_parquet
 from pipeline.errors import DataError, Finding
 from pipeline.service_desk.clock import SLOT_HOURS, SLOTS, WEEK_HOURS, Floats, to_time
 from pipeline.service_desk.desk import Desk
@@ -64,10 +64,10 @@ def read_exports(directory: Path) -> dict[str, pd.DataFrame]:
     for name in TABLES:
         path = directory / f"{name}.parquet"
         try:
-            frames[name] = pd.read_parquet(path)
+            frames[name] = read_parquet(path)
         except FileNotFoundError:
             findings.append(Finding(str(path), "no such file", "export the table, or correct --data"))
-        except (OSError, pa.ArrowException) as error:
+        except (OSError, ValueError) as error:
             findings.append(Finding(str(path), f"not readable as Parquet: {error}", "export the table again"))
     if findings:
         raise DataError(f"the exports in {directory} are incomplete", findings)

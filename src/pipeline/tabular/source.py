@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from pyarrow import ArrowException
 
 from pipeline.charter import Charter
+from pipeline.datasets.parquet import read_parquet
 from pipeline.errors import DataError, Finding
 from pipeline.tabular.parameters import Business, business_of, label, slug
 from pipeline.tabular.rules import CONTRACT, HEADINGS
@@ -60,14 +60,14 @@ def _read(location: Path, name: str, rules: pd.DataFrame) -> pd.DataFrame:
     parquet, text = location / f"{name}.parquet", location / f"{name}.csv"
     try:
         if parquet.exists():
-            return pd.read_parquet(parquet)
+            return read_parquet(parquet)
         if not text.exists():
             remedy = f"put {name}.csv or {name}.parquet there, or name another folder with --data"
             raise DataError("The table is not there", [Finding(str(location), f"no {name}.csv", remedy)])
         texts = set(rules.loc[rules["type"].isin(["text", "date"]), "column"]) if "type" in rules else set()
         heads = pd.read_csv(text, nrows=0).columns
         return pd.read_csv(text, dtype={head: str for head in heads if slug(head) in texts}, low_memory=False)
-    except (OSError, ValueError, ArrowException) as error:
+    except (OSError, ValueError) as error:
         raise _unreadable(parquet if parquet.exists() else text, error) from error
 
 

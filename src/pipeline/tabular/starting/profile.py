@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pandas as pd
 import pandera.pandas as pa
-from pyarrow import ArrowException
 
+from pipeline.datasets.parquet import read_parquet
 from pipeline.errors import DataError, Finding
 from pipeline.tabular.parameters import Task, slug
 
@@ -90,8 +90,8 @@ def read(file: Path) -> pd.DataFrame:
         DataError: it cannot be read.
     """
     try:
-        return pd.read_parquet(file) if file.suffix == ".parquet" else pd.read_csv(file, low_memory=False)
-    except (OSError, ValueError, ArrowException) as error:
+        return read_parquet(file) if file.suffix == ".parquet" else pd.read_csv(file, low_memory=False)
+    except (OSError, ValueError) as error:
         remedy = "name a CSV file (UTF-8, with commas and a first line of names) or a Parquet file"
         raise DataError("The file cannot be read", [Finding(str(file), str(error), remedy)]) from error
 

@@ -1,0 +1,39 @@
+"""Reading a Parquet file that somebody brings: broken in any way it is one error, and it unpacks within bounds."""
+
+from pathlib import Path
+
+import pandas as pd
+import pyarrow.parquet as pq
+
+#: Bytes a file may always unpack to; cells count as eight.
+ALWAYS = 2 * 1024**3
+#: A file may also unpack to so many times its size. Real tables stay below: repeated values pack well, but not all do.
+TIMES = 200
+_CELL = 8
+
+
+def read_parquet(path: Path) -> pd.DataFrame:
+    """The table of a file as it is.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: it cannot be read, or would unpack to far more than a file of its size holds.
+    """
+    try:
+        _require_bounds(path)
+        return pd.read_parquet(path)
+    except FileNotFoundError:
+        raise
+    # A broken file makes Arrow and pandas raise nearly anything: KeyError, TypeError, RecursionError, MemoryError …
+    except Exception as error:
+        raise ValueError(str(error) or type(error).__name__) from error
+
+
+def _require_bounds(path: Path) -> None:
+    """Look at what the file says of itself before anything is unpacked."""
+    size = path.stat().st_size
+    told = pq.read_metadata(path)
+    groups = [told.row_group(place) for place in range(told.num_row_groups)]
+    unpacked = max(sum(group.total_byte_size for group in groups), told.num_rows * max(told.num_columns, 1) * _CELL)
+    if unpacked > max(ALWAYS, TIMES * size) or told.num_rows < 0:
+        raise ValueError(f"{told.num_rows:,} rows and {unpacked:,} bytes would come out of a file of {size:,} bytes")
