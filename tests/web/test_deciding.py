@@ -183,7 +183,7 @@ def test_feedback_is_typed_from_what_data_and_charter_offer(site):
     ("change", "field"),
     [({"seen": ""}, "seen"), ({"kind": "gossip"}, "kind"), ({"place": "category\nNowhere"}, "place"),
      ({"path-0": "kpi.target"}, "path-0"), ({"value-0": "a lot"}, "value-0"), ({"value-0": "NaN"}, "value-0"),
-     ({"path-0": "model.train_on", "value-0": "everything"}, "path-0"), ({"change": "a\x1bb"}, "change")],
+     ({"path-0": "model.train_on", "value-0": "everything"}, "value-0"), ({"change": "a\x1bb"}, "change")],
 )  # fmt: skip
 def test_feedback_that_cannot_be_is_refused_at_its_field(site, change, field):
     maria = site.browser("maria.lind")

@@ -69,7 +69,7 @@ def test_a_signature_shows_on_the_pages_of_everybody_at_once(site):
         browser.get(f"/reviews/{site.review.id}")
     sign(site.ledger, site.review.id, "tom.okoye", "advance", "Ready.", site.pack.digest)
     for name, browser in pages.items():
-        assert "operations: Go up a stage" in browser.get("/").words, name
+        assert "Tom Okoye (operations): Go up a stage" in browser.get("/").words, name
         assert "Ready." in browser.get(f"/reviews/{site.review.id}").words, name
     assert pages["tom.okoye"].get(f"/reviews/{site.review.id}").all("textarea") == []
     assert len(pages["ana.ruiz"].get(f"/reviews/{site.review.id}").all("textarea")) == 1
