@@ -193,6 +193,14 @@ def test_feedback_that_cannot_be_is_refused_at_its_field(site, change, field):
     assert page.all("textarea", id="acceptance")[0].text.strip() == ITEM["acceptance"]
 
 
+def test_a_form_of_feedback_that_was_overtaken_leads_to_what_was_decided(site):
+    sign(site.ledger, site.review.id, "maria.lind", "hold", "We wait.", site.pack.digest)
+    tom, address = site.browser("tom.okoye"), f"/reviews/{site.review.id}"
+    for answer in (tom.get(f"{address}/feedback/new"), tom.post(f"{address}/feedback/new", ITEM)):
+        assert (answer.status, answer.headers["location"]) == (303, address)
+    assert "Hold" in tom.get(address).words
+
+
 def test_an_item_can_be_changed_and_taken_out(site):
     maria, address = site.browser("maria.lind"), f"/reviews/{site.review.id}/feedback"
     maria.post(f"{address}/new", ITEM)
