@@ -183,7 +183,7 @@ def test_feedback_is_typed_from_what_data_and_charter_offer(site):
     ("change", "field"),
     [({"seen": ""}, "seen"), ({"kind": "gossip"}, "kind"), ({"place": "category\nNowhere"}, "place"),
      ({"path-0": "kpi.target"}, "path-0"), ({"value-0": "a lot"}, "value-0"), ({"value-0": "NaN"}, "value-0"),
-     ({"path-0": "model.train_on", "value-0": "everything"}, "path-0"), ({"change": "a\x1bb"}, "change")],
+     ({"path-0": "model.train_on", "value-0": "everything"}, "value-0"), ({"change": "a\x1bb"}, "change")],
 )  # fmt: skip
 def test_feedback_that_cannot_be_is_refused_at_its_field(site, change, field):
     maria = site.browser("maria.lind")
@@ -191,6 +191,14 @@ def test_feedback_that_cannot_be_is_refused_at_its_field(site, change, field):
     assert page.status == 422
     assert f"#{field}" in page.links()
     assert page.all("textarea", id="acceptance")[0].text.strip() == ITEM["acceptance"]
+
+
+def test_a_form_of_feedback_that_was_overtaken_leads_to_what_was_decided(site):
+    sign(site.ledger, site.review.id, "maria.lind", "hold", "We wait.", site.pack.digest)
+    tom, address = site.browser("tom.okoye"), f"/reviews/{site.review.id}"
+    for answer in (tom.get(f"{address}/feedback/new"), tom.post(f"{address}/feedback/new", ITEM)):
+        assert (answer.status, answer.headers["location"]) == (303, address)
+    assert "Hold" in tom.get(address).words
 
 
 def test_an_item_can_be_changed_and_taken_out(site):

@@ -9,8 +9,10 @@ import pytest
 
 from pipeline.accounts import change_language
 from pipeline.reporting.pack import MANIFEST
+from pipeline.review import FeedbackItem, mark_applied, sign
 from tests.web.made import PEOPLE, PROJECT
 
+ADDRESS = f"/projects/{PROJECT}"
 EVERY = [
     "/",
     "/projects",
@@ -150,6 +152,37 @@ def test_the_history_filters_links_and_states_the_chain(site, ana):
     assert "A decision was asked for" in ana.get("/history?since=2026-11-02&until=2026-11-02&person=li.wei").words
     for odd in ("since=yesterday", "before=x", "group=%27%3B--", "project=../etc", "before=99999999999999999999"):
         assert ana.get(f"/history?{odd}").status == 200
+
+
+def test_every_item_about_an_iteration_links_to_review_report_and_runs(install, settings):
+    site = install(using=settings.model_copy(update={"prefect_page": "http://prefect.test"}))
+    sign(site.ledger, site.review.id, "maria.lind", "iterate", "Once more.", site.pack.digest)
+    with site.ledger.transaction() as tx:
+        mark_applied(tx, site.review.id)
+    about = site.browser("ana.ruiz").get("/history")
+    events = [event for event in site.ledger.events() if event.kind.startswith(("iteration.", "review."))]
+    assert len(events) >= 8
+    for event in events:
+        (row,) = about.all("li", id=f"event-{event.seq}")
+        wanted = ["Report", "MLflow run", "Prefect run", *(["Review"] if event.kind.startswith("review.") else [])]
+        assert [title for title in wanted if title not in row.text] == [], event.kind
+
+
+def test_what_became_of_feedback_is_told_in_the_readers_language(site, ana):
+    items = [
+        FeedbackItem(id="F1", author="maria.lind", role="business_owner", kind="policy_change", seen="Empty by noon.",
+                     change="Aim higher.", patch={"policy.parameters.service_level": 0.97}, acceptance="Not empty."),
+        FeedbackItem(id="F2", author="maria.lind", role="business_owner", kind="other", seen="Packed in sixes.",
+                     change="Full cases.", acceptance="No case is opened."),
+    ]  # fmt: skip
+    sign(site.ledger, site.review.id, "maria.lind", "iterate", "Once more.", site.pack.digest, items)
+    with site.ledger.transaction() as tx:
+        mark_applied(tx, site.review.id)
+    assert "in the charter of the next iteration (policy.parameters.service_level)" in ana.get(ADDRESS).words
+    change_language(site.ledger, "ana.ruiz", "zh_Hans")
+    words = ana.get(ADDRESS).words
+    assert "已写入下一轮迭代的章程（policy.parameters.service_level）" in words
+    assert "没有章程条目可以表达它" in words
 
 
 def test_the_history_opens_the_report_in_the_readers_language(site, ana):

@@ -2,6 +2,7 @@
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -69,7 +70,7 @@ def test_a_signature_shows_on_the_pages_of_everybody_at_once(site):
         browser.get(f"/reviews/{site.review.id}")
     sign(site.ledger, site.review.id, "tom.okoye", "advance", "Ready.", site.pack.digest)
     for name, browser in pages.items():
-        assert "operations: Go up a stage" in browser.get("/").words, name
+        assert "Tom Okoye (operations): Go up a stage" in browser.get("/").words, name
         assert "Ready." in browser.get(f"/reviews/{site.review.id}").words, name
     assert pages["tom.okoye"].get(f"/reviews/{site.review.id}").all("textarea") == []
     assert len(pages["ana.ruiz"].get(f"/reviews/{site.review.id}").all("textarea")) == 1
@@ -88,6 +89,32 @@ def test_what_is_shared_holds_nothing_of_the_first_who_asked(site):
     chinese = tom.get(f"/reviews/{site.review.id}", accept_language="zh-CN")
     assert ana.get(f"/reviews/{site.review.id}").all("html")[0].attributes["lang"] == "en"
     assert chinese.text != page.text or chinese.all("html")[0].attributes["lang"] == "en"
+
+
+def test_the_inbox_tells_what_a_passing_date_changes_without_any_event(site):
+    due = datetime.fromisoformat(site.review.due_at)
+    site.clock.at = due - timedelta(minutes=10)
+    ana = site.browser("ana.ruiz")
+    assert "Overdue since" not in ana.get("/").words
+    events = len(site.kinds())
+    site.clock.pass_by(minutes=20)
+    assert "Overdue since" in ana.get("/").words
+    assert len(site.kinds()) == events
+
+
+def test_the_inbox_is_each_readers_own(site):
+    """Kept until something happens, under who reads it and in which language."""
+    ana, wei = site.browser("ana.ruiz"), site.browser("li.wei")
+    assert "Read and decide" in ana.get("/").words
+    assert "You started this run, so others sign." in wei.get("/").words
+    assert "Read and decide" not in wei.get("/").words
+    assert "阅读并决定" in ana.get("/", accept_language="zh-CN").words
+    assert "Read and decide" in ana.get("/").words
+    today = site.clock.at.date()
+    delegate(site.ledger, "smart-replenishment", "ana.ruiz", "olga.admin", today, today)
+    assert "for ana.ruiz" in site.browser("olga.admin").get("/").words
+    site.clock.pass_by(days=1)
+    assert "for ana.ruiz" not in site.browser("olga.admin").get("/").words
 
 
 def test_rights_that_end_end_at_the_next_page(site):

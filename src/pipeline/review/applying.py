@@ -9,6 +9,7 @@ from sqlalchemy import select
 from pipeline.charter import Charter, DecisionName
 from pipeline.charter.patching import apply_patch
 from pipeline.errors import CharterError, Finding, Refused
+from pipeline.language import joined, legend, say, term
 from pipeline.ledger import IterationRecord, Reader, Transaction, apply_key, mark_done, transition
 from pipeline.ledger.tables import applied
 from pipeline.review.backing import unbacked_by_events
@@ -99,23 +100,29 @@ def _dispose_one(
     charter: Charter, decision: DecisionName, item: FeedbackItem, touched: dict[tuple[str, ...], str]
 ) -> tuple[Charter, Disposition]:
     if decision != "iterate":
-        return charter, Disposition(item, "deferred", f"the decision was {decision}, which carries no changes")
+        return charter, Disposition(
+            item, "deferred", say("the decision was {decision}, which carries no changes", decision=term(decision))
+        )
     if not item.patch:
-        reason = "no charter entry expresses it: it needs work by hand before an iteration can carry it"
+        reason = say("no charter entry expresses it: it needs work by hand before an iteration can carry it")
         return charter, Disposition(item, "deferred", reason)
     rival = next(
         (other for path, other in touched.items() if any(_meet(path, _steps(mine)) for mine in item.patch)), None
     )
     if rival is not None:
-        return charter, Disposition(item, "declined", f"{rival}, signed earlier, changes the same charter entry")
+        return charter, Disposition(
+            item, "declined", say("{item}, signed earlier, changes the same charter entry", item=rival)
+        )
     try:
         changed = apply_patch(charter, item.patch)
     except CharterError as exc:
-        reason = "; ".join(f"{finding.place}: {finding.found}" for finding in exc.findings) or exc.headline
-        return charter, Disposition(item, "declined", f"does not fit the charter as the other items leave it: {reason}")
+        told = [say("{place}: {found}", place=one.place, found=one.found) for one in exc.findings] or [exc.headline]
+        reason = say("does not fit the charter as the other items leave it: {why}", why=joined(told, "; "))
+        return charter, Disposition(item, "declined", reason)
     if changed.digest == charter.digest:
-        return charter, Disposition(item, "declined", "the charter says so already")
-    return changed, Disposition(item, "applied", f"in the charter of the next iteration ({', '.join(item.patch)})")
+        return charter, Disposition(item, "declined", say("the charter says so already"))
+    reason = say("in the charter of the next iteration ({paths})", paths=", ".join(item.patch))
+    return changed, Disposition(item, "applied", reason)
 
 
 def _steps(path: str) -> tuple[str, ...]:
@@ -137,6 +144,7 @@ def _apply(tx: Transaction, result: Applied) -> Applied:
         "charter": result.charter.digest,
         "recorded": any(answer.recorded for answer in result.signoffs),
         "items": [{"id": one.item.id, "status": one.status, "reason": one.reason} for one in result.items],
+        "legend": legend([one.reason for one in result.items]),
     }
     event = tx.append("review.applied", request.project, request.id, last.person, last.role, body)
     tx.execute(

@@ -9,9 +9,10 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, StringConstraints
 from sqlalchemy import select
 
 from pipeline.charter import Role
+from pipeline.language import recalled
 from pipeline.ledger import Reader, Transaction
 from pipeline.ledger.chain import canonical
-from pipeline.ledger.tables import feedback_items
+from pipeline.ledger.tables import events, feedback_items
 
 ItemKind = Literal["missing_signal", "wrong_slice", "policy_change", "scope_change", "data_issue", "other"]
 ItemStatus = Literal["open", "applied", "deferred", "declined"]
@@ -95,7 +96,17 @@ def items_of(reader: Reader, project: str, review: str | None = None) -> tuple[F
     if review is not None:
         query = query.where(feedback_items.c.review == review)
     rows = reader.rows(query.order_by(feedback_items.c.event, feedback_items.c.place))
-    return tuple(_filed(row) for row in rows)
+    told = _legend(reader, project) if any(row["reason"] for row in rows) else {}
+    return tuple(_filed(row, told) for row in rows)
+
+
+def _legend(reader: Reader, project: str) -> dict[str, Any]:
+    """How to say the reasons of a project's items in another language: the events that gave them know."""
+    found = reader.rows(select(events.c.body).where(events.c.project == project, events.c.kind == "review.applied"))
+    told: dict[str, Any] = {}
+    for row in found:
+        told |= json.loads(row["body"]).get("legend", {})
+    return told
 
 
 def settle(tx: Transaction, project: str, item: str, status: ItemStatus, reason: str) -> None:
@@ -125,14 +136,14 @@ def record_effect(tx: Transaction, project: str, item: str, effect: Mapping[str,
     tx.append("feedback.measured", project, item, actor, "", {"effect": dict(effect)})
 
 
-def _filed(row: Mapping[str, Any]) -> Filed:
+def _filed(row: Mapping[str, Any], told: Mapping[str, Any]) -> Filed:
     return Filed(
         item=FeedbackItem.model_validate_json(row["content"]),
         project=row["project"],
         review=row["review"],
         signed_by=row["signed_by"],
         status=row["status"],
-        reason=row["reason"],
+        reason=recalled(row["reason"], told),
         effect=json.loads(row["effect"]) if row["effect"] is not None else None,
         event=row["event"],
     )

@@ -32,7 +32,9 @@ _PLACES_SHOWN = 200
 def item(request: Request, review_id: str, place: str) -> Response:
     """The form of one item: a new one, or one of the draft."""
     visitor = signed_in(request)
-    shown = _signable(visitor, review_id)
+    shown = find_shown(visitor, review_id)
+    if not shown.can_sign:  # decided, or lapsed, since the form was opened: the review's page says what happened
+        return RedirectResponse(f"/reviews/{shown.request.id}", 303)
     draft = _draft(visitor, shown)
     index = _index(draft, place)
     return _item_page(visitor, shown, draft.items[index] if index < len(draft.items) else DraftItem(), place, {})
@@ -42,7 +44,9 @@ def item(request: Request, review_id: str, place: str) -> Response:
 def keep_item(request: Request, review_id: str, place: str, form: Posted) -> Response:
     """Keep an item in the draft, or take it out of it."""
     visitor = signed_in(request, form)
-    shown = _signable(visitor, review_id)
+    shown = find_shown(visitor, review_id)
+    if not shown.can_sign:  # decided, or lapsed, since the form was opened: the review's page says what happened
+        return RedirectResponse(f"/reviews/{shown.request.id}", 303)
     draft = _draft(visitor, shown)
     index = _index(draft, place)
     items = list(draft.items)
@@ -175,13 +179,6 @@ def _places(shown: ReviewShown) -> list[tuple[str, str]]:
     found = (*evaluation.slices, *evaluation.units) if evaluation else ()
     words = {f"{one.slice}\n{one.value}": f"{one.slice.replace('_', ' ')}: {one.value}" for one in found}
     return list(words.items())[:_PLACES_SHOWN]
-
-
-def _signable(visitor: Visitor, review_id: str) -> ReviewShown:
-    shown = find_shown(visitor, review_id)
-    if not shown.can_sign:
-        raise NotFoundError
-    return shown
 
 
 def _draft(visitor: Visitor, shown: ReviewShown) -> Draft:

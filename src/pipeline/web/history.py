@@ -22,7 +22,7 @@ from pipeline.ledger.tables import events, iterations, reviews
 from pipeline.web.forms import Form, read_form
 from pipeline.web.site import Site
 from pipeline.web.threads import on_few_threads
-from pipeline.web.timeline import GROUPS, tell
+from pipeline.web.timeline import GROUPS, Trace, tell
 from pipeline.web.visitors import NotFoundError, Visitor, signed_in
 
 router = APIRouter(include_in_schema=False)
@@ -65,8 +65,8 @@ def history(request: Request) -> Response:
     if before.isascii() and before.isdecimal() and len(before) < 18:
         query = query.where(events.c.seq < int(before))
     rows = visitor.site.ledger.rows(query)
-    runs = visitor.site.known("runs", lambda: _runs(visitor.site))
-    told = [tell(to_event(row), visitor.site.settings, runs, visitor.language) for row in rows[:_PAGE]]
+    traces = visitor.site.known("traces", lambda: _traces(visitor.site))
+    told = [tell(to_event(row), visitor.site.settings, traces, visitor.language) for row in rows[:_PAGE]]
     return visitor.page(
         "history.html.j2",
         wanted=wanted,
@@ -102,20 +102,18 @@ def chain_status(site: Site) -> ChainStatus:
     return site.known("chain", lambda: verify(site.ledger))
 
 
-def _runs(site: Site) -> dict[str, str]:
-    """MLflow's run of every iteration, by the iteration's and its reviews' names."""
+def _traces(site: Site) -> dict[str, Trace]:
+    """What every iteration left behind, by the iteration's and its reviews' names; a review keeps its own report."""
     at, asked = iterations.c, reviews.c
     same = (asked.project == at.project) & (asked.number == at.number) & (asked.stage == at.stage)
-    query = (
-        select(at.project, at.number, at.stage, at.mlflow_run, asked.id)
-        .select_from(iterations.outerjoin(reviews, same))
-        .where(at.mlflow_run.is_not(None))
-    )
-    found: dict[str, str] = {}
+    columns = (at.project, at.number, at.stage, at.mlflow_run, at.report_digest, asked.id)
+    query = select(*columns, asked.report_digest.label("asked_for")).select_from(iterations.outerjoin(reviews, same))
+    found: dict[str, Trace] = {}
     for row in site.ledger.rows(query):
-        found[f"{row['project']}/{row['number']}/{row['stage']}"] = row["mlflow_run"]
+        run = row["mlflow_run"] or ""
+        found[f"{row['project']}/{row['number']}/{row['stage']}"] = Trace(run, row["report_digest"] or "")
         if row["id"] is not None:
-            found[row["id"]] = row["mlflow_run"]
+            found[row["id"]] = Trace(run, row["asked_for"])
     return found
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from fastapi import APIRouter, Request
+from markupsafe import Markup
 from sqlalchemy import select
 from starlette.responses import Response
 
@@ -12,10 +13,10 @@ from pipeline.accounts import User
 from pipeline.ledger import IterationRecord, current_iteration
 from pipeline.ledger.tables import iterations, reviews
 from pipeline.review import ReviewView, charter_of, show_review
-from pipeline.web.fragments import card_facts
+from pipeline.web.fragments import card_facts, rendered
 from pipeline.web.site import Site
 from pipeline.web.threads import on_few_threads
-from pipeline.web.visitors import signed_in
+from pipeline.web.visitors import Visitor, signed_in, today
 from pipeline.web.waiting import Seat, Waiting, all_waiting, delegations_of, seats
 from pipeline.web.wording import state
 
@@ -58,11 +59,23 @@ class UnderWay:
 def inbox(request: Request) -> Response:
     """The first page."""
     visitor = signed_in(request)
-    site, user = visitor.site, visitor.user
-    mine = visitor.projects
-    cards = [card for card in _cards(site, user) if card.waiting.view.request.project in mine]
-    return visitor.page(
-        "inbox.html.j2",
+    return visitor.page("inbox.html.j2", content=_content(visitor))
+
+
+def _content(visitor: Visitor) -> Markup:
+    """What the page holds: the same until something happens, a day begins or a date passes."""
+    site, now = visitor.site, visitor.site.ledger.now()
+    overdue = frozenset(one.view.request.id for one in all_waiting(site) if _due(one) < now)
+    key = ("inbox", visitor.user, visitor.language, today(site), overdue)
+    return site.known(key, lambda: _rendered(visitor, overdue))
+
+
+def _rendered(visitor: Visitor, overdue: frozenset[str]) -> Markup:
+    site, user, mine = visitor.site, visitor.user, visitor.projects
+    cards = [card for card in _cards(site, user, overdue) if card.waiting.view.request.project in mine]
+    return rendered(
+        visitor.language,
+        "waiting.html.j2",
         facts={card.waiting.view.request.id: card_facts(site, card.waiting, visitor.language) for card in cards},
         mine=[card for card in cards if card.seats],
         others=[card for card in cards if not card.seats],
@@ -72,14 +85,18 @@ def inbox(request: Request) -> Response:
     )
 
 
-def _cards(site: Site, user: User) -> list[Card]:
+def _due(one: Waiting) -> datetime:
+    return datetime.fromisoformat(one.view.request.due_at)
+
+
+def _cards(site: Site, user: User, overdue: frozenset[str]) -> list[Card]:
     """Overdue and oldest first: reviews come ordered by the date they are due."""
-    now, given = site.ledger.now(), delegations_of(site, user)
+    given = delegations_of(site, user)
     return [
         Card(
             waiting=one,
             seats=seats(one.view, user.id, given),
-            overdue=datetime.fromisoformat(one.view.request.due_at) < now,
+            overdue=one.view.request.id in overdue,
             own_run=one.view.request.requested_by == user.id,
             answered=any(answer.person == user.id for answer in one.view.signoffs),
         )

@@ -1,16 +1,16 @@
 """Where pages are made: on a few threads of their own."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial, wraps
 
-from anyio import CapacityLimiter, to_thread
-from anyio.lowlevel import RunVar
 from starlette.responses import Response
 
-#: Making a page is work for one processor and takes a millisecond. More threads than this only wait for each other;
-#: what is sent in, and may wait for the ledger's writer, has the other threads.
-_PAGES_AT_ONCE = 8
-_LIMITER: RunVar[CapacityLimiter] = RunVar("landed_pages")
+#: Making a page is work for one processor and takes a millisecond: more threads than this only wait for each other.
+#: What is sent in, and may wait for the ledger's writer, has the framework's threads. Those cost a page twice as much
+#: with fifty people at once: each of their hand-overs goes through the event loop several times.
+_MAKERS = ThreadPoolExecutor(4, thread_name_prefix="pages")
 
 
 def on_few_threads(page: Callable[..., Response]) -> Callable[..., Awaitable[Response]]:
@@ -18,16 +18,6 @@ def on_few_threads(page: Callable[..., Response]) -> Callable[..., Awaitable[Res
 
     @wraps(page)
     async def answer(**given: object) -> Response:
-        return await to_thread.run_sync(partial(page, **given), limiter=_limiter())
+        return await asyncio.get_running_loop().run_in_executor(_MAKERS, partial(page, **given))
 
     return answer
-
-
-def _limiter() -> CapacityLimiter:
-    """The event loop's own limiter."""
-    try:
-        return _LIMITER.get()
-    except LookupError:
-        made = CapacityLimiter(_PAGES_AT_ONCE)
-        _LIMITER.set(made)
-        return made

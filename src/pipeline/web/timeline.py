@@ -25,6 +25,14 @@ _DIGITS = 64
 
 
 @dataclass(frozen=True)
+class Trace:
+    """What an iteration left behind elsewhere: MLflow's run and the report's hash, empty where there is none yet."""
+
+    run: str = ""
+    report: str = ""
+
+
+@dataclass(frozen=True)
 class Told:
     """An event in words.
 
@@ -43,13 +51,13 @@ class Told:
     links: tuple[tuple[str, str], ...]
 
 
-def tell(event: Event, settings: Settings, runs: Mapping[str, str], language: Language) -> Told:
+def tell(event: Event, settings: Settings, traces: Mapping[str, Trace], language: Language) -> Told:
     """An event in words; one of a kind this version does not know is named by its kind.
 
     Args:
         event: the event.
         settings: where MLflow's and Prefect's pages are.
-        runs: MLflow's run by what an event is about: an iteration or a review.
+        traces: where to look further, by what an event is about: an iteration or a review.
         language: the reader's, of the report a link opens.
     """
     sign, words = _KNOWN.get(event.kind, ("·", _unknown))
@@ -59,23 +67,26 @@ def tell(event: Event, settings: Settings, runs: Mapping[str, str], language: La
     note = str(event.body.get("comment", "")) or refused
     if event.kind in {"iteration.failed", "iteration.broken_off"}:
         note = str(event.body.get("reason", ""))
-    return Told(event, words(event), sign, note, tuple(_links(event, settings, runs, language)))
+    return Told(event, words(event), sign, note, tuple(_links(event, settings, traces, language)))
 
 
-def _links(event: Event, settings: Settings, runs: Mapping[str, str], language: Language) -> list[tuple[str, str]]:
-    body = event.body
+def _links(event: Event, settings: Settings, traces: Mapping[str, Trace], language: Language) -> list[tuple[str, str]]:
+    # A rollout's event is about a stage and names the review that moved it.
+    about = event.subject if event.subject in traces else str(event.body.get("review", ""))
+    trace = traces.get(about, Trace())
     links: list[tuple[str, str]] = []
     if event.kind.startswith("review."):
         links.append((say("Review"), f"/reviews/{quote(event.subject, safe='')}"))
-    report = body.get("report")
-    if isinstance(report, str) and len(report) == _DIGITS and event.kind != "review.refused":
+    report = event.body.get("report")
+    if not isinstance(report, str) or len(report) != _DIGITS or event.kind == "review.refused":
+        report = trace.report  # a refused answer may have named any hash
+    if report:
         links.append((say("Report"), f"/reports/{report}/{PAGES[language]}"))
-    run = runs.get(event.subject)
-    if run is not None and settings.mlflow_page:
-        links.append((say("MLflow run"), f"{_base(settings.mlflow_page)}/#/runs/{quote(run, safe='')}"))
-    if settings.prefect_page and event.kind.startswith(("review.", "iteration.")):
+    if trace.run and settings.mlflow_page:
+        links.append((say("MLflow run"), f"{_base(settings.mlflow_page)}/#/runs/{quote(trace.run, safe='')}"))
+    if settings.prefect_page and (about in traces or event.kind.startswith(("review.", "iteration."))):
         # Prefect's runs are named after the review they apply, or the iteration they run.
-        name = event.subject.replace("/", " ")
+        name = (about or event.subject).replace("/", " ")
         links.append((say("Prefect run"), f"{_base(settings.prefect_page)}/runs?flow-run-search={quote(name)}"))
     return links
 
