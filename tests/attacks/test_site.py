@@ -206,7 +206,8 @@ def hostile_pack(tmp_path_factory):
 def pages_of(site, browser):
     yield from (browser.get(path) for path in (
         "/", "/projects", f"/projects/{PROJECT}", f"/reviews/{site.review.id}",
-        f"/reviews/{site.review.id}/feedback/new", "/history", "/account", f"/reports/{site.pack.digest}/evidence.html"))  # fmt: skip
+        f"/reviews/{site.review.id}/feedback/new", "/history", "/account",
+        f"/reports/{site.pack.digest}/evidence.html"))  # fmt: skip
 
 
 def test_hostile_text_of_charter_data_and_report_stays_text(install, hostile_pack):

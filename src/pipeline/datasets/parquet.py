@@ -36,6 +36,8 @@ def _with_texts(frame: pd.DataFrame) -> pd.DataFrame:
         cells = frame.iloc[:, place]
         if isinstance(cells.dtype, pd.StringDtype) and cells.dtype.storage == "pyarrow":
             pa.array(cells).validate(full=True)
+        elif pd.api.types.infer_dtype(cells) == "bytes":
+            cells.astype("str")  # some programs write texts as plain bytes
     return frame
 
 
