@@ -149,7 +149,8 @@ def encoded(raw: bytes, draw: random.Random) -> bytes:
         (b"\xef\xbb\xbf" + raw, text.encode("utf-16"), text.encode("utf-32"),
          text.replace("1", "é").encode("latin-1", "replace"),
          raw.replace(b"\n", b"\r"), raw.replace(b"\n", b"\r\n"), raw + b"\xff\xfe\x00",
-         raw[: draw.randrange(len(raw) + 1)], b"", b"\x00" * 100, b"PK\x03\x04" + raw, b"PAR1" + raw + b"PAR1", raw.replace(b"2", b"\xe9", 2),
+         raw[: draw.randrange(len(raw) + 1)], b"", b"\x00" * 100, b"PK\x03\x04" + raw, b"PAR1" + raw + b"PAR1",
+         raw.replace(b"2", b"\xe9", 2),
          raw.replace(b",", b"\x00,", 3))
     )  # fmt: skip
 
@@ -377,3 +378,12 @@ def test_years_beyond_the_calendar_are_refused(tmp_path):
     with pytest.raises(DataError) as refused:
         source.rows()
     assert "sales" in refused.value.findings[0].place
+
+
+@pytest.mark.parametrize("kind", [pa.string(), pa.binary()], ids=str)
+def test_texts_that_are_no_utf_8_are_told_when_read(tmp_path, kind):
+    """Arrow takes them for texts; the first to touch such a cell would fail over it."""
+    bad = pa.array([b"ok", b"\xff\xfe"]).view(kind)
+    pq.write_table(pa.table({"name": bad}), tmp_path / "names.parquet")
+    with pytest.raises(DataError, match=r"names\.parquet: .*(?i:utf-?8)"):
+        read(tmp_path / "names.parquet")

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pandas as pd
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 #: Bytes a file may always unpack to; cells count as eight.
@@ -21,12 +22,23 @@ def read_parquet(path: Path) -> pd.DataFrame:
     """
     try:
         _require_bounds(path)
-        return pd.read_parquet(path)
+        return _with_texts(pd.read_parquet(path))
     except FileNotFoundError:
         raise
     # A broken file makes Arrow and pandas raise nearly anything: KeyError, TypeError, RecursionError, MemoryError …
     except Exception as error:
         raise ValueError(str(error) or type(error).__name__) from error
+
+
+def _with_texts(frame: pd.DataFrame) -> pd.DataFrame:
+    """Arrow does not look whether texts are UTF-8; whoever touched such a cell later would fail over it."""
+    for place in range(frame.shape[1]):
+        cells = frame.iloc[:, place]
+        if isinstance(cells.dtype, pd.StringDtype) and cells.dtype.storage == "pyarrow":
+            pa.array(cells).validate(full=True)
+        elif pd.api.types.infer_dtype(cells) == "bytes":
+            cells.astype("str")  # some programs write texts as plain bytes
+    return frame
 
 
 def _require_bounds(path: Path) -> None:

@@ -107,16 +107,17 @@ def _weekly(location: Path, sales: pd.DataFrame) -> pd.DataFrame:
     return weeks.assign(in_stock=weeks["in_stock"] & (weeks["day"] == DAYS)).drop(columns="day")
 
 
-def _days(cells: pd.Series) -> pd.Series:
+def _days(cells: pd.Series) -> "pd.Series[pd.Timestamp]":
     """The calendar day of each cell; a moment counts on the day its own clock shows, in whatever zone that was.
 
     Only ISO dates are read: 05/01/2026 is another day to every other reader.
     """
     if isinstance(cells.dtype, pd.DatetimeTZDtype):
-        return cells.dt.tz_localize(None).dt.normalize()
-    if cells.dtype.kind != "M":
+        cells = cells.dt.tz_localize(None)
+    elif cells.dtype.kind != "M":
         cells = cells.astype("str").str.replace(_ZONE, r"\1", regex=True)
-    return pd.to_datetime(cells, errors="coerce", format="ISO8601").dt.normalize()
+    days: pd.Series[pd.Timestamp] = pd.to_datetime(cells, errors="coerce", format="ISO8601").dt.normalize()
+    return days
 
 
 def _in_stock(sales: pd.DataFrame) -> "pd.Series[bool]":
@@ -133,7 +134,7 @@ def _summable(location: Path, frame: pd.DataFrame, told: NDArray[np.bool_]) -> N
         "a date that cannot be read": frame["day"].isna(),
         "a y that is no number ≥ 0": ~(units >= 0),
         "more than one row for a series and day": frame.duplicated([ID, "day"]),
-        "an in_stock that is neither true nor false": ~told,
+        "an in_stock that is neither true nor false": pd.Series(~told, index=frame.index),
     }
     findings = [
         Finding(f"{location / 'sales'}, row {int(np.flatnonzero(wrong)[0]) + 1}", what, "correct the row, or remove it")
