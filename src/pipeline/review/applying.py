@@ -116,7 +116,7 @@ def _dispose_one(
     try:
         changed = apply_patch(charter, item.patch)
     except CharterError as exc:
-        told = [say("{place}: {found}", place=one.place, found=one.found) for one in exc.findings] or [exc.headline]
+        told: list[str] = [say("{place}: {found}", place=one.place, found=one.found) for one in exc.findings]
         reason = say("does not fit the charter as the other items leave it: {why}", why=joined(told, "; "))
         return charter, Disposition(item, "declined", reason)
     if changed.digest == charter.digest:
