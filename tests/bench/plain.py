@@ -11,11 +11,11 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
-from pipeline.charter import Candidate, Charter, apply_patch, charter_from_canonical
+from pipeline.charter import Candidate, Charter, Stage, apply_patch, charter_from_canonical
 from pipeline.datasets.assessment import assess
 from pipeline.datasets.contracts import apply_contracts
 from pipeline.datasets.dataset import Assessment, Dataset
@@ -25,6 +25,10 @@ from pipeline.evaluation.outcomes import Effect, Evaluation, Interval, Outcomes
 from pipeline.evaluation.selection import choose
 from pipeline.problems.base import Arm, Problem, TrainedCandidate
 from pipeline.problems.registry import find
+from pipeline.rollout.arms import Arms
+from pipeline.rollout.experiment import measure_stage, pick_arms, plan_power
+
+_WEEK = timedelta(weeks=1)
 
 
 @dataclass
@@ -39,6 +43,8 @@ class Script:
     goals: list[Interval] = field(default_factory=list)
     seconds: dict[str, float] = field(default_factory=dict)
     trained: dict[str, TrainedCandidate] = field(default_factory=dict)
+    arms: dict[str, Arms] = field(default_factory=dict)
+    followers: set[str] = field(default_factory=set)
 
     @contextmanager
     def step(self, name: str) -> Iterator[None]:
@@ -61,12 +67,9 @@ def _iteration(script: Script, entry: Mapping[str, Any]) -> dict[str, Any]:
     stage = charter.stage(entry["stage"])
     key = f"{charter.project}-{entry['number']}-{stage.name}"
     with script.step("load and check data"):
-        raw = problem.load(charter, script.location)
-        clean, quarantine = apply_contracts(raw, problem.contracts(charter, raw))
-        # A script has no use for a content hash; the problem only asks that two datasets differ in it.
-        dataset = Dataset(clean, key, problem.cutoff(clean), quarantine)
+        dataset = _loaded(script, charter, key)
     with script.step("assess data"):
-        assessment = assess(problem.facts(charter, dataset, script.dataset), charter, quarantine)
+        assessment = assess(problem.facts(charter, dataset, script.dataset), charter, dataset.quarantine)
         units = problem.units(charter, dataset, stage)
         gates.check_target(charter, problem.measured_baseline(charter, dataset, units))
     with script.step("train and backtest"):
@@ -78,15 +81,54 @@ def _iteration(script: Script, entry: Mapping[str, Any]) -> dict[str, Any]:
         *baselines,
         *variants.values(),
     )
+    with script.step("pick controls"):
+        _pick(script, charter, stage, dataset, dataset, units)
+    script.followers.update(units)
     with script.step("play the decisions"):
         outcomes = problem.play(
             charter, dataset, script.location, arms, arms[0].name, units, stage.periods, key, _silent
         )
     with script.step("evaluate"):
         figures = _judged(script, entry, charter, dataset, assessment, chosen, variants, outcomes)
+    with script.step("measure against controls"):
+        _measure(script, charter, stage, dataset, _loaded(script, charter, f"{key}-later"))
     script.dataset, script.released = dataset, chosen
     script.trained.clear()
     return figures
+
+
+def _loaded(script: Script, charter: Charter, key: str) -> Dataset:
+    """The source as it stands. A script has no use for a content hash; only two datasets must differ in it."""
+    raw = script.problem.load(charter, script.location)
+    clean, quarantine = apply_contracts(raw, script.problem.contracts(charter, raw))
+    return Dataset(clean, key, script.problem.cutoff(clean), quarantine)
+
+
+def _pick(
+    script: Script, charter: Charter, stage: Stage, before: Dataset, dataset: Dataset, units: tuple[str, ...]
+) -> None:
+    """The controls of a stage, once, as the flows pick them."""
+    if stage.controls and stage.name not in script.arms:
+        script.arms[stage.name] = pick_arms(
+            charter, stage, script.problem.observed(charter, dataset), script.problem.kpis(charter), units=units,
+            followers=sorted(script.followers), start=(before.cutoff + _WEEK).isoformat(),
+        )  # fmt: skip
+
+
+def _measure(script: Script, charter: Charter, stage: Stage, before: Dataset, later: Dataset) -> None:
+    """What the field showed against the controls, and the controls and the power of the rung above."""
+    problem, kpis_of, up = script.problem, script.problem.kpis(charter), charter.stage_after(stage.name)
+    observed = problem.observed(charter, later)
+    if up is not None:
+        _pick(script, charter, up, later, later, problem.units(charter, later, up))
+    if stage.name in script.arms:
+        since = (before.cutoff + _WEEK).isoformat()
+        measure_stage(charter, observed, kpis_of, script.arms[stage.name], skip=observed.delay, since=since)
+    for rung, dataset in ((stage, before), (up, later)):
+        if rung is not None and rung.name in script.arms:
+            arms = script.arms[rung.name]
+            baseline = problem.measured_baseline(charter, dataset, arms.treated)
+            plan_power(charter, rung, observed, kpis_of, arms, baseline=baseline, skip=observed.delay)
 
 
 def _candidates(
