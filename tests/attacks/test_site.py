@@ -213,10 +213,10 @@ def pages_of(site, browser):
 def test_hostile_text_of_charter_data_and_report_stays_text(install, hostile_pack):
     site = install(hostile_pack)
     seen = 0
-    for browser in (site.browser("ana.ruiz"), site.browser("olga.admin")):
-        for page in pages_of(site, browser):
-            if browser.ledger and page.status == 404:
-                continue  # an administrator sees no project
+    for name in ("ana.ruiz", "olga.admin"):
+        for page in pages_of(site, site.browser(name)):
+            if name == "olga.admin" and page.status in {303, 404}:
+                continue  # an administrator sees no project, and gives no feedback on its reviews
             assert page.status == 200
             sound(page)
             seen += "{{ 7*7 }}" in page.words

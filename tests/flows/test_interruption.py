@@ -147,6 +147,7 @@ def mlflow_runs(home: Home):
 
 
 @pytest.mark.slow
+@pytest.mark.proof
 def test_a_real_ctrl_c_during_training_says_so_and_the_next_run_finishes(stores, monkeypatch):
     values = charter_values()
     # Long enough to be met while it trains.
