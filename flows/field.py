@@ -95,10 +95,8 @@ def measured_in_field(bench: Workbench, dataset: Dataset, candidates: Candidates
     power = _power(bench, observed, bench.stage, arms, own)
     above = _baseline(bench, later, next_arms) if next_arms else None
     next_power = _power(bench, observed, up, next_arms, above)
-    goal, rungs = (
-        bench.problem.kpis(bench.charter)[bench.charter.kpi.name],
-        measured_effects(bench.ledger, bench.charter.project),
-    )
+    goal = bench.problem.kpis(bench.charter)[bench.charter.kpi.name]
+    rungs = measured_effects(bench.ledger, bench.charter.project)
     verdicts = [
         *(_own(bench, arms, effect, unmeasured) if trial else ()),
         *((holds_at_scale(goal, rungs),) if effect is not None else ()),

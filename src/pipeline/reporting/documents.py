@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 from functools import cache
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment
 
 from pipeline.language import translator
-from pipeline.language.pages import install
 from pipeline.reporting.evidence import Evidence
+from pipeline.reporting.templating import environment
 
 
 @dataclass(frozen=True)
@@ -73,12 +73,4 @@ def _plain(text: str) -> str:
 
 @cache
 def _environment(language: str) -> Environment:
-    environment = Environment(
-        loader=PackageLoader("pipeline.reporting", "templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    install(environment, translator(language), lambda value: value)
-    return environment
+    return environment(language, lambda value: value)

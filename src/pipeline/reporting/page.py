@@ -12,18 +12,18 @@ from itertools import groupby
 from typing import Any
 from urllib.parse import urlsplit
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment
 from markupsafe import Markup
 
 from pipeline.evaluation.figures import show, show_change, signed
 from pipeline.evaluation.outcomes import Interval, KpiDefinition, SliceResult
 from pipeline.language import NAMES, Translator, say, term, translator
-from pipeline.language.pages import install
 from pipeline.reporting import charts, words
 from pipeline.reporting.evidence import Evidence
 from pipeline.reporting.fieldchart import field_chart
 from pipeline.reporting.frontierchart import SHOWN, frontier_chart
 from pipeline.reporting.manifest import plain
+from pipeline.reporting.templating import environment
 
 #: Rows of the worst units, and of the worst values of each slice column, that the page lists.
 WORST_UNITS = 10
@@ -125,16 +125,8 @@ def _worst(slices: tuple[SliceResult, ...]) -> list[SliceResult]:
 
 @cache
 def _environment(language: str) -> Environment:
-    environment = Environment(
-        loader=PackageLoader("pipeline.reporting", "templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    speaks = translator(language)
-    install(environment, speaks, _keep_together)
-    environment.filters |= {
+    made, speaks = environment(language, _keep_together), translator(language)
+    made.filters |= {
         "show": show,
         "change": show_change,
         "machine": _machine,
@@ -152,7 +144,7 @@ def _environment(language: str) -> Environment:
         "day": lambda day: _day(speaks, day),
         "count": lambda number: f"{number:,}",
     }
-    environment.globals |= {
+    made.globals |= {
         "symbols": words.SYMBOLS,
         "state_words": words.WORDS,
         "decision_titles": words.decision_titles,
@@ -167,7 +159,7 @@ def _environment(language: str) -> Environment:
         "control_kinds": words.CONTROL_KINDS,
         "control_moments": words.CONTROL_MOMENTS,
     }
-    return environment
+    return made
 
 
 def _keep_together(value: Any) -> Any:
