@@ -1,5 +1,7 @@
+import os
 import shutil
 import sqlite3
+import tempfile
 import tracemalloc
 from contextlib import suppress
 from pathlib import Path
@@ -32,9 +34,10 @@ def sound(tmp_path_factory):
 
 
 def copy_of(sound: Path, folder: Path) -> Path:
-    path = folder / "copy.db"
-    for left_over in folder.glob("copy.db*"):
-        left_over.unlink()
+    # A name of its own each time: a damaged store's connection may be closed late, and take its -wal file with it.
+    handle, name = tempfile.mkstemp(suffix=".db", dir=folder)
+    os.close(handle)
+    path = Path(name)
     shutil.copy(sound, path)
     return path
 
@@ -113,6 +116,16 @@ def test_any_flipped_byte_of_the_file_is_detected_or_changes_no_event(sound, tmp
     path.write_bytes(content)
     with suppress(LedgerError), Ledger(f"sqlite:///{path}") as ledger:  # a store too damaged to be read says so
         assert not verify(ledger, [noted(anchor)]).intact or list(ledger.events()) == original
+
+
+def test_a_schema_whose_names_are_no_text_is_told_as_damage(sound, tmp_path):
+    path = copy_of(sound, tmp_path)
+    content = path.read_bytes()
+    # In sqlite_master an object's kind, name and table stand before its statement, one after the other.
+    assert content.count(b"triggerlanded_events_no_update") == 1
+    path.write_bytes(content.replace(b"triggerlanded_events_no", b"triggerl\xe1nded_events_no"))
+    with pytest.raises(LedgerError, match="damaged"), Ledger(f"sqlite:///{path}") as ledger:
+        list(ledger.events())
 
 
 @pytest.mark.parametrize("name", HASHED[1:])

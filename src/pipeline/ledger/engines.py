@@ -98,8 +98,15 @@ def _sqlite(path: Path, patience: float, *, kept_open: bool) -> Engine:
         )
         # Damaged bytes must be seen by the verification, not raise inside the driver.
         connection.text_factory = lambda raw: raw.decode("utf-8", "surrogateescape")
-        connection.execute("PRAGMA synchronous=FULL")  # a decision survives a power cut
-        connection.execute("PRAGMA foreign_keys=ON")
+        try:
+            connection.execute("PRAGMA synchronous=FULL")  # a decision survives a power cut; reads the schema too
+            connection.execute("PRAGMA foreign_keys=ON")
+        except UnicodeDecodeError as exc:  # the driver cannot even tell what it found in the place of a name
+            connection.close()
+            raise sqlite3.DatabaseError("malformed database schema: a name in it is not text") from exc
+        except sqlite3.Error:
+            connection.close()  # not left to the garbage collector, which would hold the file for a while
+            raise
         return connection
 
     # A connection per use is cheap for a command, and nothing is shared across threads or forks. To a server that asks
