@@ -1,4 +1,4 @@
-"""From a model's scores to probabilities that can be taken at their word, learned on validation rows.
+"""From a model's scores to probabilities that can be taken at their word, learned on rows kept for that.
 
 ``sigmoid`` is Platt's scaling with his targets (Platt, Probabilistic Outputs for Support Vector Machines, 1999),
 ``isotonic`` a rising step function (Zadrozny and Elkan, KDD 2002). More than two classes are calibrated one against the
@@ -12,7 +12,7 @@ import numpy as np
 
 from pipeline.tabular.values import Floats
 
-#: Validation rows, and rows of either class, below which the scores are left as they are.
+#: Rows, and rows of either class, below which the scores are left as they are.
 LEAST_ROWS, LEAST_CLASS = 30, 5
 _EDGE = 1e-12
 

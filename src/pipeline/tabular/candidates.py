@@ -14,12 +14,12 @@ from pipeline.models.files import digest
 from pipeline.problems import played as kept
 from pipeline.problems.base import Arm, Progress, TrainedCandidate
 from pipeline.tabular.cases import Cases
-from pipeline.tabular.forecasts import CUTOFF, FINAL, PART, REPLAY, TRUTH, VALIDATION, foreseen, scores_in
+from pipeline.tabular.forecasts import CHOOSING, FINAL, PART, REPLAY, TRUTH, foreseen, scores_in
 from pipeline.tabular.learning import Learner
 from pipeline.tabular.offers import baselines
 from pipeline.tabular.parameters import learner_of
 from pipeline.tabular.policies import Chosen, chosen
-from pipeline.tabular.replay import FORECASTS, batch, played, replayed_cutoffs
+from pipeline.tabular.replay import FORECASTS, batch, part_of, played, replayed_cutoffs
 from pipeline.tabular.source import UNIT
 from pipeline.tabular.values import Floats
 
@@ -83,7 +83,7 @@ def replayed(charter: Charter, cases: Cases, arms: tuple[Arm, ...], treated: str
         units: whose cases count.
     """
     own = {arm.name: forecasts_of(arm.candidate.directory) for arm in arms if arm.candidate is not None}
-    shown = {name: frame[frame[UNIT].isin(list(units)) | (frame[PART] == VALIDATION)] for name, frame in own.items()}
+    shown = {name: frame[frame[UNIT].isin(list(units)) | (frame[PART] != REPLAY)] for name, frame in own.items()}
     cutoffs = tune_confirm(replayed_cutoffs(own[treated]))[1]
     first = {arm.name: (arm, shown.get(arm.name, shown[treated])) for arm in arms}
     return played(first, charter, cases.names, cutoffs)
@@ -91,8 +91,7 @@ def replayed(charter: Charter, cases: Cases, arms: tuple[Arm, ...], treated: str
 
 def settled(charter: Charter, directory: Path) -> Chosen:
     """What the policy leaves open, for the model that is kept."""
-    forecasts = forecasts_of(directory)
-    return chosen(charter, batch(forecasts[forecasts[CUTOFF] == FINAL].reset_index(drop=True)))
+    return chosen(charter, batch(part_of(forecasts_of(directory), FINAL, CHOOSING)))
 
 
 def metrics(forecasts: pd.DataFrame, classes: int) -> dict[str, float]:

@@ -1,7 +1,8 @@
 """What a candidate foresaw at each cutoff, row by row, so that any policy can be played on it later without the model.
 
-One row per case, cutoff and part: ``validation`` rows were known at the cutoff and not trained on; ``replay`` rows lie
-after it. The last cutoff, :data:`FINAL`, has no replay: its validation rows are those of the model that is kept.
+One row per case, cutoff and part: ``calibrating`` and ``choosing`` rows were known at the cutoff and not fitted on (see
+:mod:`pipeline.tabular.parts`); ``replay`` rows lie after it. The last cutoff, :data:`FINAL`, has no replay: its rows
+are those of the model that is kept.
 """
 
 from collections.abc import Sequence
@@ -14,16 +15,15 @@ from pipeline.datasets.splits import cutoffs
 from pipeline.problems.base import Progress
 from pipeline.tabular.cases import Cases
 from pipeline.tabular.learning import Learner, learned
+from pipeline.tabular.parts import parts_before
 from pipeline.tabular.source import PERIOD, UNIT
 from pipeline.tabular.values import Bools, Floats, Ints
 
 FINAL = "final"
-VALIDATION, REPLAY = "validation", "replay"
+CALIBRATING, CHOOSING, REPLAY = "calibrating", "choosing", "replay"
 CUTOFF, PART, KEY, TRUTH, TODAY = "cutoff", "part", "key", "truth", "today"
 #: Periods at least before the first cutoff.
 LEAST_PERIODS = 4
-#: Share of the known periods that is kept for validation, and how many at most.
-_SHARE, _MOST = 4, 26
 
 
 def foreseen(
@@ -45,18 +45,15 @@ def foreseen(
     )
     stage = cases.units.isin(list(units)).to_numpy() if model.train_on == "stage" else np.ones(len(cases.truth), bool)
     frames = []
-    for number, cutoff in enumerate(games, start=1):
-        known = _split(charter, cases, cutoff, stage)
-        learner = learned(cases, spec, *known, charter.seed)
-        label = cases.starts[cutoff].isoformat()
-        later = cases.within(cutoff, cutoff + model.backtest_every)
-        frames.append(_rows(cases, learner, label, VALIDATION, known[1]))
-        frames.append(_rows(cases, learner, label, REPLAY, later))
+    for number, cutoff in enumerate([*games, cases.periods], start=1):
+        known = parts_before(charter, spec, cases, cutoff, stage)
+        learner = learned(cases, spec, known.fitting, known.calibrating, charter.seed)
+        label = cases.starts[cutoff].isoformat() if cutoff < cases.periods else FINAL
+        frames.append(_rows(cases, learner, label, CALIBRATING, known.calibrating))
+        frames.append(_rows(cases, learner, label, CHOOSING, known.choosing))
+        if label != FINAL:
+            frames.append(_rows(cases, learner, label, REPLAY, cases.within(cutoff, cutoff + model.backtest_every)))
         progress("past cutoffs", number, len(games) + 1)
-    known = _split(charter, cases, cases.periods, stage)
-    learner = learned(cases, spec, *known, charter.seed)
-    frames.append(_rows(cases, learner, FINAL, VALIDATION, known[1]))
-    progress("past cutoffs", len(games) + 1, len(games) + 1)
     return pd.concat(frames, ignore_index=True), learner
 
 
@@ -69,18 +66,6 @@ def scores_in(frame: pd.DataFrame) -> Floats:
 def groups_in(frame: pd.DataFrame) -> Ints:
     """(N,) number of each row's unit and period."""
     return np.asarray(frame.groupby([UNIT, PERIOD], sort=True, observed=True).ngroup(), dtype=np.int64)
-
-
-def validation_periods(cutoff: int) -> int:
-    """The newest of the known periods, kept from training."""
-    return max(1, min(cutoff // _SHARE, _MOST))
-
-
-def _split(charter: Charter, cases: Cases, cutoff: int, stage: Bools) -> tuple[Bools, Bools]:
-    """Training rows and the later validation rows before a cutoff."""
-    middle = cutoff - validation_periods(cutoff)
-    training = cases.within(middle - charter.model.train_periods, middle)
-    return training & stage, cases.within(middle, cutoff)
 
 
 def _rows(cases: Cases, learner: Learner, cutoff: str, part: str, chosen: Bools) -> pd.DataFrame:

@@ -18,7 +18,6 @@ from pipeline.tabular.preparing import Preparation, features_of, prepared
 from pipeline.tabular.values import Bools, Floats
 
 META, BOOSTER = "model.json", "model.txt"
-LEAST_ROWS = 30
 #: A class without training rows is as good as impossible to a linear model.
 _NEVER = -30.0
 
@@ -100,20 +99,19 @@ class Learner:
             raise ModelError("a model of a table cannot be read", [finding]) from error
 
 
-def learned(cases: Cases, spec: Candidate, training: Bools, validation: Bools, seed: int) -> Learner:
-    """Fit on training rows, calibrate on validation rows.
+def learned(cases: Cases, spec: Candidate, fitting: Bools, calibrating: Bools, seed: int) -> Learner:
+    """Fit on some rows, calibrate on later ones.
 
     Raises:
-        ModelError: there are too few training rows, or all are of one class.
+        ModelError: all rows to fit on are of one class.
         DataError: a feature cannot be learned from.
     """
     parameters, classes = learner_of(spec), len(cases.names)
-    truth = cases.truth[training]
-    if len(truth) < LEAST_ROWS or (classes and len(np.unique(truth)) < 2):
-        found = f"{len(truth)} training rows of {len(np.unique(truth))} classes" if classes else f"{len(truth)} rows"
-        remedy = f"bring more history, or fewer cutoffs: {LEAST_ROWS} rows and two classes are the least"
-        raise ModelError("There is too little to learn from", [Finding("training rows", found, remedy)])
-    rows = cases.frame[training]
+    truth = cases.truth[fitting]
+    if classes and len(np.unique(truth)) < 2:
+        found, remedy = f"{len(truth)} rows to fit on, all of one class", "bring more history, or fewer cutoffs"
+        raise ModelError("There is too little to learn from", [Finding(spec.name, found, remedy)])
+    rows = cases.frame[fitting]
     preparation = prepared(rows, features_of(cases.business, spec, cases.frame))
     matrix = preparation.matrix(rows)
     booster = weights = None
@@ -124,8 +122,8 @@ def learned(cases: Cases, spec: Candidate, training: Bools, validation: Bools, s
     plain = Learner(classes, preparation, booster, weights, ({"kind": "none"},) * max(classes, 1), len(truth))
     if not classes:
         return plain
-    raw = plain.raw(cases.frame[validation])
-    curves = curves_for(parameters.calibration, raw, cases.truth[validation])
+    raw = plain.raw(cases.frame[calibrating])
+    curves = curves_for(parameters.calibration, raw, cases.truth[calibrating])
     return Learner(classes, preparation, booster, weights, curves, len(truth))
 
 

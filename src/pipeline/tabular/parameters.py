@@ -85,7 +85,7 @@ class ExpectedValue(Parameters):
 
 
 class Threshold(Parameters):
-    """Act from a probability (or an expected amount) on; chosen on validation data where it is left out."""
+    """Act from a probability (or an expected amount) on; chosen on rows kept for that where it is left out."""
 
     at: Annotated[float | None, Field(description="probability or amount from which to act")] = None
 
@@ -107,7 +107,7 @@ class CostMatrix(Parameters):
 
 
 class Estimate(Parameters):
-    """Name the number; a margin is added, chosen on validation data by what too high and too low cost."""
+    """Name the number; a margin is added, chosen on rows kept for that by what too high and too low cost."""
 
     margin: Annotated[float | None, Field(description="added to every estimate, in the target's unit")] = None
 

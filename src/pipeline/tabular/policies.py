@@ -1,4 +1,4 @@
-"""From scores to decisions. Whatever a policy leaves open is chosen on validation rows by what would have been best."""
+"""From scores to decisions. What a policy leaves open is chosen on rows kept for that, by what would have been best."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from pipeline.charter import Charter
+from pipeline.errors import Finding, ModelError
 from pipeline.tabular.parameters import Capacity, Estimate, Threshold, TopK, policy_of
 from pipeline.tabular.values import Amount, Floats, Ints, Matrix, Miscost, values_of
 
@@ -29,21 +30,34 @@ class Batch:
 Chosen = Mapping[str, float]
 
 
-def chosen(charter: Charter, validation: Batch) -> Chosen:
-    """What the charter's policy leaves open, by validation rows: ``at``, ``most`` or ``margin``."""
+def leaves_open(charter: Charter) -> bool:
+    """Whether something of the charter's policy is to be chosen."""
+    policy = policy_of(charter)
+    return any(getattr(policy, name, 0) is None for name in ("at", "most", "margin"))
+
+
+def chosen(charter: Charter, known: Batch) -> Chosen:
+    """What the charter's policy leaves open, by rows whose truth is known: ``at``, ``most`` or ``margin``.
+
+    Raises:
+        ModelError: something is open, and there is no row to choose it on.
+    """
     policy, values = policy_of(charter), values_of(charter)
-    truth = validation.truth
+    truth = known.truth
     if truth is None:
         raise ValueError("a policy is chosen on rows whose truth is known")
+    if not len(truth) and leaves_open(charter):
+        finding = Finding(f"policy {charter.policy.name}", "no rows to choose it on", "train the candidate again")
+        raise ModelError("The policy cannot be chosen", [finding])
     if isinstance(policy, Estimate) and isinstance(values, Miscost):
-        margin = best_margin(truth - validation.scores[:, 0], values) if policy.margin is None else policy.margin
+        margin = best_margin(truth - known.scores[:, 0], values) if policy.margin is None else policy.margin
         return {"margin": margin}
     gained = values.of(np.ones(len(truth)), truth) - values.of(np.zeros(len(truth)), truth)
     if isinstance(policy, Threshold):
-        at = best_threshold(validation.scores[:, -1], gained) if policy.at is None else policy.at
+        at = best_threshold(known.scores[:, -1], gained) if policy.at is None else policy.at
         return {"at": at}
     if isinstance(policy, TopK):
-        order = _rank(_gains(values, validation.scores), validation.group)
+        order = _rank(_gains(values, known.scores), known.group)
         most = best_number(order, gained) if policy.most is None else policy.most
         return {"most": float(most)}
     return {}

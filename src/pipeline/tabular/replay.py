@@ -15,6 +15,8 @@ from pipeline.evaluation.outcomes import Outcomes
 from pipeline.language import say
 from pipeline.problems.base import Arm
 from pipeline.tabular.forecasts import (
+    CALIBRATING,
+    CHOOSING,
     CUTOFF,
     FINAL,
     KEY,
@@ -22,7 +24,6 @@ from pipeline.tabular.forecasts import (
     REPLAY,
     TODAY,
     TRUTH,
-    VALIDATION,
     groups_in,
     scores_in,
 )
@@ -49,9 +50,9 @@ def played(
     parts = []
     for name, (arm, forecasts) in arms.items():
         for cutoff in cutoffs:
-            rows = _part(forecasts, cutoff, REPLAY)
+            rows = part_of(forecasts, cutoff, REPLAY)
             rows = rows[rows[KEY].isin(shared[cutoff])]
-            decisions = _decisions(arm, _part(forecasts, cutoff, VALIDATION), rows, names)
+            decisions = _decisions(arm, part_of(forecasts, cutoff, CALIBRATING, CHOOSING), rows, names)
             parts.append(components(treated, rows, decisions).assign(arm=name))
     whole = pd.concat(parts, ignore_index=True)
     slices = (CUTOFF, *business_of(treated).listed("slices"))
@@ -130,15 +131,16 @@ def ruled(arm: Arm, truth_before: Floats, today: Floats, names: tuple[str, ...])
     return np.full(len(today), constant())
 
 
-def _decisions(arm: Arm, validation: pd.DataFrame, rows: pd.DataFrame, names: tuple[str, ...]) -> Floats:
+def part_of(forecasts: pd.DataFrame, cutoff: str, *parts: str) -> pd.DataFrame:
+    """The rows of some parts at a cutoff."""
+    return forecasts[(forecasts[CUTOFF] == cutoff) & forecasts[PART].isin(parts)].reset_index(drop=True)
+
+
+def _decisions(arm: Arm, kept: pd.DataFrame, rows: pd.DataFrame, names: tuple[str, ...]) -> Floats:
     if arm.baseline is not None:
-        known = validation[TRUTH].to_numpy(dtype=np.float64)
+        known = kept[TRUTH].to_numpy(dtype=np.float64)
         return ruled(arm, known, rows[TODAY].to_numpy(dtype=np.float64), names)
-    return decided(arm.charter, batch(rows), chosen(arm.charter, batch(validation)))
-
-
-def _part(forecasts: pd.DataFrame, cutoff: str, part: str) -> pd.DataFrame:
-    return forecasts[(forecasts[CUTOFF] == cutoff) & (forecasts[PART] == part)].reset_index(drop=True)
+    return decided(arm.charter, batch(rows), chosen(arm.charter, batch(kept[kept[PART] == CHOOSING])))
 
 
 def _shared(forecasts: Mapping[str, pd.DataFrame], cutoffs: tuple[str, ...]) -> dict[str, set[Any]]:
@@ -146,7 +148,7 @@ def _shared(forecasts: Mapping[str, pd.DataFrame], cutoffs: tuple[str, ...]) -> 
     found: dict[str, set[Any]] = {}
     for cutoff in cutoffs:
         keys = [
-            set(_part(frame, cutoff, REPLAY)[KEY]) for frame in {id(one): one for one in forecasts.values()}.values()
+            set(part_of(frame, cutoff, REPLAY)[KEY]) for frame in {id(one): one for one in forecasts.values()}.values()
         ]
         found[cutoff] = set.intersection(*keys)
     return found
