@@ -27,8 +27,11 @@ def training_key(charter: Charter, dataset: Dataset, spec: Candidate, units: tup
     canonical = charter.canonical()
     sections = {name: canonical[name] for name in TRAINING_SECTIONS}
     sections["model"] = {**sections["model"], "candidates": [spec.model_dump(mode="json")]}
+    limits = charter.compliance.limits
+    # A backtest is of limited decisions, and what limits them is today's rule.
+    bound = {"limits": [limits.model_dump(mode="json"), charter.kpi.baseline.policy]} if limits.any else {}
     inputs = {
-        "charter": sections,
+        "charter": sections | bound,
         "kpi": canonical["kpi"]["name"],
         "dataset": dataset.digest,
         "units": units if charter.model.train_on == "stage" else "all",

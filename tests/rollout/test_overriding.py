@@ -13,7 +13,7 @@ from pipeline.compliance.account import Account, Drivers
 from pipeline.compliance.limits import limited
 from pipeline.errors import DataError, Refused
 from pipeline.rollout.overriding import as_frame, batches, put, read_overrides, record_served
-from pipeline.rollout.serving import Served, with_values
+from pipeline.rollout.serving import Served
 
 HEADER = "store,product,quantity,person,reason\n"
 
@@ -75,7 +75,7 @@ def test_a_file_without_the_columns_is_refused(tmp_path, account, text):
 def test_people_change_what_the_limits_left(tmp_path, account):
     held = limited(account, DecisionLimits(max_change=0.5, outside_training="refuse"))
     assert held.amounts.tolist() == [4.0, 2.0, 6.0]
-    served = Served(with_values(account, held.amounts), "champion", "3", False, account, held)
+    served = Served(account.with_values(held.amounts), "champion", "3", False, account, held)
     decisions, changed = with_overrides(served, write(tmp_path, HEADER + "a,1,40,joao,fair in town\n"))
     assert decisions["order"].tolist() == [40, 2, 6]
     told = explanation(served, decisions)
@@ -84,6 +84,55 @@ def test_people_change_what_the_limits_left(tmp_path, account):
     assert told["driver_1"].tolist() == ["level", "lag_1", ""]
     assert told["decided_by"].tolist() == ["model", "model", "today's rule"]
     assert changed[0].model == 4.0
+
+
+def queue(places=(1, 2, 3, 4), ranked=("support", "support", "support", "support", "")):
+    decisions = pd.DataFrame({"ticket": [11, 12, 13, 14, 0], "decision": [*places, 3]})
+    none = np.full(5, "", dtype=object)
+    return Account(
+        decisions, "decision", np.ones(5, bool), np.array([4.0, 3.0, 2.0, 1.0, 3.0]), none, np.zeros(5),
+        date(2026, 11, 16), about=("ticket",), ranked=np.array(ranked, dtype=object),
+    )  # fmt: skip
+
+
+def test_a_ticket_that_is_moved_up_pushes_the_others_back_and_no_place_is_held_twice(tmp_path):
+    account = queue()
+    text = "ticket,quantity,person,reason\n13,1,ana,the customer called\n0,5,ana,fair in town\n"
+    changed = read_overrides(write(tmp_path, text), account, account.amounts)
+    assert put(account, account.amounts, changed).tolist() == [2, 3, 1, 4, 5]
+    text = "ticket,quantity,person,reason\n11,9,ana,it can wait\n12,9,ana,it can wait\n"
+    changed = read_overrides(write(tmp_path, text), account, account.amounts)
+    assert put(account, account.amounts, changed).tolist() == [4, 3, 1, 2, 3]
+
+
+def test_a_place_counts_from_one_and_no_limit_of_amounts_is_held_against_it(tmp_path):
+    account = queue()
+    with pytest.raises(DataError, match="a place in the queue, from 1"):
+        read_overrides(write(tmp_path, "ticket,quantity,person,reason\n13,0,ana,x\n"), account, account.amounts)
+    held = limited(account, DecisionLimits(max_change=0.1, cap=2))
+    assert held.amounts.tolist() == [1, 2, 3, 4, 2]
+    assert held.why.tolist() == ["", "", "", "", "cap"]
+    unknown = replace(account, outside=np.array(["hours", "", "", "", ""], dtype=object))
+    held = limited(unknown, DecisionLimits(outside_training="refuse"))
+    assert (held.amounts.tolist(), held.why.tolist()) == ([1, 2, 3, 4, 3], ["outside", "", "", "", ""])
+
+
+def test_words_are_changed_by_words_and_amounts_that_are_no_whole_numbers_by_numbers(tmp_path):
+    cases = pd.DataFrame({"case": ["a", "b"], "decision": ["act", "leave"], "score": [0.7, 0.1]})
+    none = np.full(2, "", dtype=object)
+    account = Account(
+        cases, "decision", np.ones(2, bool), np.zeros(2), none, np.zeros(2), date(2026, 11, 16), about=("case",),
+        words=("leave", "act"), whole=False,
+    )  # fmt: skip
+    changed = read_overrides(write(tmp_path, "case,decision,person,reason\nb,act,ana,x\n"), account, account.amounts)
+    values = put(account, account.amounts, changed)
+    assert account.with_values(values)["decision"].tolist() == ["act", "act"]
+    with pytest.raises(DataError, match="write one of: leave, act"):
+        read_overrides(write(tmp_path, "case,decision,person,reason\nb,Act,ana,x\n"), account, account.amounts)
+    amounts = replace(account, words=(), decisions=cases.assign(decision=[1.5, -2.5]))
+    changed = read_overrides(write(tmp_path, "case,quantity,person,reason\nb,-0.25,ana,x\n"), amounts, amounts.amounts)
+    assert put(amounts, amounts.amounts, changed).tolist() == [1.5, -0.25]
+    assert limited(amounts, DecisionLimits(max_change=0.5, free_units=1.25)).amounts.tolist() == [1.25, -1.25]
 
 
 def test_without_a_model_there_is_nothing_to_explain(served, account):

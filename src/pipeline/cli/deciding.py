@@ -8,7 +8,7 @@ import pandas as pd
 
 from pipeline.errors import DataError, Finding, Refused
 from pipeline.rollout.overriding import Override, put, read_overrides
-from pipeline.rollout.serving import Served, with_values
+from pipeline.rollout.serving import Served
 
 
 def with_overrides(served: Served, path: Path | None) -> tuple[pd.DataFrame, tuple[Override, ...]]:
@@ -21,13 +21,14 @@ def with_overrides(served: Served, path: Path | None) -> tuple[pd.DataFrame, tup
         return served.decisions, ()
     values = served.limited.amounts if served.limited is not None else served.account.amounts
     changed = read_overrides(path, served.account, values)
-    return with_values(served.account, put(served.account, values, changed)), changed
+    return served.account.with_values(put(served.account, values, changed)), changed
 
 
 def explanation(served: Served, decisions: pd.DataFrame) -> pd.DataFrame:
     """One row per decision: what is served, what the model and today's rule said, and the strongest drivers.
 
-    ``effect_1`` is the factor by which ``driver_1`` moves the prediction away from the model's usual one.
+    ``effect_1`` is the factor by which ``driver_1`` moves the prediction away from the model's usual one; ``added_1``,
+    where the problem's predictions are sums, is what it adds to it.
 
     Raises:
         Refused: no model decides.
@@ -37,17 +38,18 @@ def explanation(served: Served, decisions: pd.DataFrame) -> pd.DataFrame:
         remedy = "leave --explain out, or name `--model challenger` while nothing is released"
         raise Refused("There is nothing to explain", [Finding("--explain", "no model decides", remedy)])
     told = decisions.rename(columns={account.column: "decision"}).assign(
-        model=account.amounts,
-        today=account.incumbent,
+        model=account.named(account.amounts),
+        today=account.named(account.incumbent),
         decided_by=np.where(account.by_model, "model", "today's rule"),
         limited=served.limited.why if served.limited is not None else "",
         outside_training=account.outside,
     )
     drivers = account.drivers
+    effect = "added" if drivers.added else "effect"
     for place in range(drivers.names.shape[1]):
         names, effects = np.full(len(told), "", dtype=object), np.full(len(told), np.nan)
         names[drivers.rows], effects[drivers.rows] = drivers.names[:, place], drivers.effects[:, place]
-        told[f"driver_{place + 1}"], told[f"effect_{place + 1}"] = names, np.round(effects, 4)
+        told[f"driver_{place + 1}"], told[f"{effect}_{place + 1}"] = names, np.round(effects, 4)
     return told
 
 

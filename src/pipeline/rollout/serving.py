@@ -11,9 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from pipeline.charter import Candidate, Charter
 from pipeline.charter.reading import charter_from_canonical
@@ -95,14 +93,8 @@ def serve(
         return Served(problem.decide(charter, location, arm, units), chosen, version, proposal=now.release is None)
     account = _accountable(problem).account(charter, location, arm, units, explained=None if explained else 0)
     held = limited(account, limits) if limits.any else None
-    decisions = account.decisions if held is None else with_values(account, held.amounts)
+    decisions = account.decisions if held is None else account.with_values(held.amounts)
     return Served(decisions, chosen, version, proposal=now.release is None, account=account, limited=held)
-
-
-def with_values(account: Account, values: NDArray[np.float64]) -> pd.DataFrame:
-    """The decisions with other values, of the same type as before."""
-    kept = account.decisions[account.column].dtype
-    return account.decisions.assign(**{account.column: pd.Series(values, account.decisions.index).astype(kept)})
 
 
 def _accountable(problem: Problem) -> Accountable:

@@ -21,7 +21,7 @@ from pipeline.tabular.values import Bools, Floats, Ints
 
 FINAL = "final"
 CALIBRATING, CHOOSING, REPLAY = "calibrating", "choosing", "replay"
-CUTOFF, PART, KEY, TRUTH, TODAY = "cutoff", "part", "key", "truth", "today"
+CUTOFF, PART, KEY, TRUTH, TODAY, OUTSIDE = "cutoff", "part", "key", "truth", "today", "outside"
 #: Periods at least before the first cutoff.
 LEAST_PERIODS = 4
 
@@ -33,7 +33,7 @@ def foreseen(
 
     Returns:
         Rows with ``cutoff`` (ISO date or :data:`FINAL`), ``part``, ``key``, ``unit``, ``period``, the charter's slices,
-        ``truth``, ``today`` and ``score_0`` …; and the fitted model.
+        ``truth``, ``today``, ``outside`` (a column beyond the training rows) and ``score_0`` …; and the fitted model.
 
     Raises:
         DataError: the history is too short for the cutoffs the charter asks for.
@@ -77,6 +77,7 @@ def _rows(cases: Cases, learner: Learner, cutoff: str, part: str, chosen: Bools)
     for name in business.listed("slices"):
         frame[name] = rows[name].astype(str).to_numpy(dtype=object)
     frame[TRUTH], frame[TODAY] = cases.truth[chosen], cases.today[chosen]
+    frame[OUTSIDE] = learner.preparation.outside(rows)
     for place in range(scores.shape[1]):
         frame[f"score_{place}"] = scores[:, place]
     return frame

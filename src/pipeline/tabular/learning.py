@@ -1,7 +1,7 @@
 """A fitted candidate: prepared columns, a model, and curves that calibrate it; kept as LightGBM's text and JSON."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,7 @@ class Learner:
         preparation: of the columns.
         booster: LightGBM's; None for a linear model.
         weights: (F + 1, C or 1) of a linear model, the intercept last; None for a booster.
+        center: (F,) mean of each feature over the training rows.
         curves: of the calibration; none for amounts.
         rows: it was trained on.
     """
@@ -39,6 +40,7 @@ class Learner:
     preparation: Preparation
     booster: Any
     weights: Floats | None
+    center: Floats
     curves: tuple[Curve, ...]
     rows: int
 
@@ -49,11 +51,7 @@ class Learner:
 
     def raw(self, frame: pd.DataFrame) -> Floats:
         """The same before calibration."""
-        rows = self.preparation.matrix(frame)
-        if self.weights is not None:
-            found = rows @ self.weights[:-1] + self.weights[-1]
-        else:
-            found = np.asarray(self.booster.predict(rows, raw_score=True, num_threads=1)).reshape(len(rows), -1)
+        found = self.odds(self.preparation.matrix(frame))
         if not self.classes:
             return np.asarray(found, dtype=np.float64)
         if self.classes == 2:
@@ -62,6 +60,13 @@ class Learner:
         shifted = np.exp(found - found.max(axis=1, keepdims=True))
         return np.asarray(shifted / shifted.sum(axis=1, keepdims=True))
 
+    def odds(self, matrix: Floats) -> Floats:
+        """(N, C or 1) logarithms of odds, or amounts, of prepared rows: the scale on which features add up."""
+        if self.weights is not None:
+            return np.asarray(matrix @ self.weights[:-1] + self.weights[-1])
+        found = self.booster.predict(matrix, raw_score=True, num_threads=1)
+        return np.asarray(found, dtype=np.float64).reshape(len(matrix), -1)
+
     def save(self, directory: Path) -> None:
         """Write the model: LightGBM's text and JSON, nothing that runs."""
         directory.mkdir(parents=True, exist_ok=True)
@@ -69,6 +74,7 @@ class Learner:
             "classes": self.classes,
             "preparation": self.preparation.plain(),
             "weights": None if self.weights is None else self.weights.tolist(),
+            "center": self.center.tolist(),
             "curves": list(self.curves),
             "rows": self.rows,
         }
@@ -91,6 +97,7 @@ class Learner:
                 preparation=Preparation(meta["preparation"]["numbers"], meta["preparation"]["texts"]),
                 booster=read_booster(directory / BOOSTER) if weights is None else None,
                 weights=None if weights is None else np.array(weights, np.float64),
+                center=np.array(meta["center"], np.float64),
                 curves=tuple(meta["curves"]),
                 rows=int(meta["rows"]),
             )
@@ -119,12 +126,13 @@ def learned(cases: Cases, spec: Candidate, fitting: Bools, calibrating: Bools, s
         booster = _boosted(parameters, matrix, truth, classes, preparation.names, seed)
     else:
         weights = _weighted(parameters, matrix, truth, classes)
-    plain = Learner(classes, preparation, booster, weights, ({"kind": "none"},) * max(classes, 1), len(truth))
+    unbent: tuple[Curve, ...] = ({"kind": "none"},) * max(classes, 1)
+    plain = Learner(classes, preparation, booster, weights, matrix.mean(axis=0), unbent, len(truth))
     if not classes:
         return plain
     raw = plain.raw(cases.frame[calibrating])
     curves = curves_for(parameters.calibration, raw, cases.truth[calibrating])
-    return Learner(classes, preparation, booster, weights, curves, len(truth))
+    return replace(plain, curves=curves)
 
 
 def _boosted(

@@ -90,7 +90,19 @@ def check(charter: Charter) -> tuple[Advice, ...]:
         *unknown(("kpi", "baseline", "policy"), charter.kpi.baseline.policy, baselines(charter), "baseline policy"),
         *invalid(("policy", "parameters"), POLICIES[charter.policy.name], charter.policy.parameters),
         *_candidates(charter),
+        *_limits(charter),
     )
+
+
+def _limits(charter: Charter) -> Iterable[Advice]:
+    """Only an estimate can be too large or too far from today's; to act, or a class, is no amount."""
+    limits = charter.compliance.limits
+    for name in ("max_change", "cap"):
+        if getattr(limits, name) is not None and shape_of(charter) != "estimate":
+            remedy = (
+                "leave it out; `outside_training: refuse` limits such decisions, and the policy `capacity` their number"
+            )
+            yield Advice(("compliance", "limits", name), "a limit of amounts where a decision is none", remedy)
 
 
 def _task(charter: Charter) -> Iterable[Advice]:

@@ -16,7 +16,7 @@ from pipeline.charter import Candidate
 from pipeline.errors import DataError, Finding
 from pipeline.tabular.parameters import Business
 from pipeline.tabular.source import PERIOD, UNIT
-from pipeline.tabular.values import Floats
+from pipeline.tabular.values import Floats, Names
 
 #: Values of a text column that get a column of their own at most.
 MOST_VALUES = 40
@@ -28,7 +28,8 @@ class Preparation:
     """What was learned of the columns.
 
     Attributes:
-        numbers: per number column ``fill`` (median), ``mean`` and ``scale``.
+        numbers: per number column ``fill`` (median), ``mean`` and ``scale``, its range ``low`` to ``high``, and the
+            share of ``missing`` cells.
         texts: per text column its common values and whether there are others.
     """
 
@@ -45,6 +46,30 @@ class Preparation:
             for value in [*found["values"], *(["(other)"] if found["others"] else [])]
         ]
         return (*self.numbers, *flags, *values)
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """The table's column that each column of the matrix was made of."""
+        values = [name for name, found in self.texts.items() for _ in range(len(found["values"]) + found["others"])]
+        return (*self.numbers, *self.numbers, *values)
+
+    def outside(self, frame: pd.DataFrame) -> Names:
+        """(N,) a column that the training rows hold no such value of; empty where all are known.
+
+        A number beyond the lowest or highest one, farthest first; a missing one where none was; a text nobody had,
+        unless rare ones were learned together.
+        """
+        found, worst = np.full(len(frame), "", dtype=object), np.zeros(len(frame))
+        for name, known in self.numbers.items():
+            cells = frame[name].to_numpy(dtype=np.float64, na_value=np.nan)
+            beyond = np.maximum(known["low"] - cells, cells - known["high"]) / known["scale"]
+            beyond = np.where(np.isnan(cells), np.inf if known["missing"] == 0 else 0.0, beyond)
+            found[beyond > worst], worst = name, np.maximum(beyond, worst)
+        for name, common in self.texts.items():
+            cells = _texts(frame[name]).to_numpy(dtype=object).astype(str)
+            new = (found == "") & ~np.isin(cells, list(common["values"])) & (not common["others"])
+            found[new] = name
+        return found
 
     def matrix(self, frame: pd.DataFrame) -> Floats:
         """(N, F) the columns of a frame as numbers, shape as :attr:`names`."""
@@ -80,8 +105,13 @@ def prepared(frame: pd.DataFrame, columns: Sequence[str]) -> Preparation:
         imputer = SimpleImputer(strategy="median", keep_empty_features=True)
         filled = imputer.fit_transform(frame[numbers].astype(np.float64).to_numpy())
         scaler = StandardScaler().fit(filled)
-        figures = zip(numbers, imputer.statistics_, scaler.mean_, scaler.scale_, strict=True)
-        found = {name: {"fill": float(a), "mean": float(b), "scale": float(c)} for name, a, b, c in figures}
+        missing = frame[numbers].isna().mean()
+        figures = zip(numbers, imputer.statistics_, scaler.mean_, scaler.scale_, filled.T, missing, strict=True)
+        found = {
+            name: {"fill": float(fill), "mean": float(mean), "scale": float(scale), "low": float(cells.min()),
+                   "high": float(cells.max()), "missing": float(share)}
+            for name, fill, mean, scale, cells, share in figures
+        }  # fmt: skip
     values: dict[str, dict[str, Any]] = {}
     for name in texts:
         cells = _texts(frame[name]).to_numpy(dtype=object).reshape(-1, 1)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from pipeline.charter import Advice, Candidate, Charter, Stage
+from pipeline.compliance.account import Account
 from pipeline.datasets.dataset import DataFacts, Dataset, Tables
 from pipeline.evaluation.observed import Observed
 from pipeline.evaluation.outcomes import KpiDefinition, Outcomes
@@ -141,12 +142,38 @@ class Tabular:
         Raises:
             DataError: the data cannot be read or breaks its contract.
         """
-        from pipeline.datasets.contracts import apply_contracts
         from pipeline.tabular.serving import decisions
 
-        raw = self.load(charter, location)
-        tables, _ = apply_contracts(raw, self.contracts(charter, raw))
-        return decisions(charter, arm, units, tables)
+        return decisions(charter, arm, units, self._newest(charter, location))
+
+    def account(
+        self,
+        charter: Charter,
+        location: Path,
+        arm: Arm,
+        units: tuple[str, ...] | None,
+        *,
+        dataset: Dataset | None = None,
+        explained: int | None = 0,
+    ) -> Account:
+        """The decisions of :meth:`decide`, each with today's, what is unusual about the case and what moved it.
+
+        Of a dataset in which no case waits, the newest period's are decided on as if their outcome were not known.
+
+        Raises:
+            DataError: as for :meth:`decide`.
+        """
+        from pipeline.tabular.accounting import newest, told
+
+        cases = self._newest(charter, location) if dataset is None else self._cases_of(charter, dataset)
+        waiting = newest(cases) if dataset is not None and cases.waiting.empty else cases.waiting
+        return told(charter, arm, units, cases, waiting, explained)
+
+    def hindsight(self, charter: Charter, dataset: Dataset, overrides: pd.DataFrame) -> pd.DataFrame:
+        """What changed decisions were worth more, once the outcome is known; see :func:`.accounting.saved`."""
+        from pipeline.tabular.accounting import saved
+
+        return overrides.assign(saved=saved(charter, self._cases_of(charter, dataset), overrides))
 
     def observed(self, charter: Charter, dataset: Dataset) -> Observed:
         """Cases of every unit and period, and what the decisions on them were worth where those are written down."""
@@ -169,6 +196,15 @@ class Tabular:
 
         before = cases_of(charter, previous.tables) if previous else None
         return frames(charter, self._cases_of(charter, dataset), before, rows)
+
+    def _newest(self, charter: Charter, location: Path) -> "Cases":
+        """The cases of what lies at the source now."""
+        from pipeline.datasets.contracts import apply_contracts
+        from pipeline.tabular.cases import cases_of
+
+        raw = self.load(charter, location)
+        tables, _ = apply_contracts(raw, self.contracts(charter, raw))
+        return cases_of(charter, tables)
 
     def _cases_of(self, charter: Charter, dataset: Dataset) -> "Cases":
         """The cases of a dataset; the last ones are kept, as every step of an iteration asks for the same."""

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from pipeline.charter import Charter
+from pipeline.compliance.limits import held
 from pipeline.evaluation.outcomes import Outcomes
 from pipeline.language import say
 from pipeline.problems.base import Arm
@@ -20,6 +21,7 @@ from pipeline.tabular.forecasts import (
     CUTOFF,
     FINAL,
     KEY,
+    OUTSIDE,
     PART,
     REPLAY,
     TODAY,
@@ -137,10 +139,18 @@ def part_of(forecasts: pd.DataFrame, cutoff: str, *parts: str) -> pd.DataFrame:
 
 
 def _decisions(arm: Arm, kept: pd.DataFrame, rows: pd.DataFrame, names: tuple[str, ...]) -> Floats:
+    """(N,) what an arm decides; a model within the limits of its charter, as it is when it serves."""
+    known, today = kept[TRUTH].to_numpy(dtype=np.float64), rows[TODAY].to_numpy(dtype=np.float64)
     if arm.baseline is not None:
-        known = kept[TRUTH].to_numpy(dtype=np.float64)
-        return ruled(arm, known, rows[TODAY].to_numpy(dtype=np.float64), names)
-    return decided(arm.charter, batch(rows), chosen(arm.charter, batch(kept[kept[PART] == CHOOSING])))
+        return ruled(arm, known, today, names)
+    found = decided(arm.charter, batch(rows), chosen(arm.charter, batch(kept[kept[PART] == CHOOSING])))
+    limits = arm.charter.compliance.limits
+    if not limits.any:
+        return found
+    rest = Arm("rest", arm.charter, baseline=arm.charter.kpi.baseline.policy)
+    outside = rows[OUTSIDE].to_numpy(dtype=object)
+    measured = shape_of(arm.charter) == "estimate"
+    return held(limits, found, ruled(rest, known, today, names), outside, measured=measured, whole=False).amounts
 
 
 def _shared(forecasts: Mapping[str, pd.DataFrame], cutoffs: tuple[str, ...]) -> dict[str, set[Any]]:

@@ -16,6 +16,7 @@ from pipeline.tabular.parameters import AS, business_of, exceptions_of, shape_of
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
+Names = NDArray[np.object_]
 
 
 class Values(Protocol):
