@@ -12,9 +12,8 @@ from pipeline.charter import Charter
 from pipeline.compliance.account import Account, Drivers, Names
 from pipeline.problems.base import Arm
 from pipeline.replenishment.benchmark import position
-from pipeline.replenishment.features import features_at
 from pipeline.replenishment.forecast import THREADS, LightGBMForecaster
-from pipeline.replenishment.history import History
+from pipeline.replenishment.limiting import features_of, outside_of
 from pipeline.replenishment.panel import Bools, Ints, Panel
 from pipeline.replenishment.parameters import Business
 from pipeline.replenishment.teams import asked_of, decider, orders_of
@@ -23,8 +22,6 @@ from pipeline.replenishment.teams import asked_of, decider, orders_of
 NAMED = 3
 #: The place in the sequence of weeks is no reason for an order.
 _NO_REASON = "horizon"
-#: Features are 32-bit, and LightGBM writes the ends of its ranges in decimals.
-_SLACK = 1e-5
 
 
 @dataclass(frozen=True)
@@ -86,8 +83,8 @@ def told(charter: Charter, arm: Arm, units: Sequence[str] | None, panel: Panel, 
     else:
         model = LightGBMForecaster.load(arm.candidate.directory)
         rows = np.flatnonzero(ours)
-        matrix = _features(model, arm, panel, asked)[:, rows]
-        outside[rows] = _outside(model, matrix)
+        matrix = features_of(model, arm.charter, panel, asked)[:, rows]
+        outside[rows] = outside_of(model, matrix)
         if explained is None or explained > 0:
             chosen = _sample(len(rows), explained, charter.seed)
             drivers = _drivers(model, matrix[:, chosen], rows[chosen])
@@ -136,30 +133,6 @@ def cutoff(panel: Panel) -> date:
     """Monday of the last week the orders know."""
     day: date = panel.weeks[-1].astype("datetime64[D]").item()
     return day
-
-
-def _features(model: LightGBMForecaster, arm: Arm, panel: Panel, asked: Bools) -> NDArray[np.float32]:
-    """(L, N, F) as the model sees them; series it does not see stay NaN."""
-    if arm.charter.model.train_on == "all":
-        return features_at(History(panel), panel.periods, model.groups)[0]
-    seen, _ = features_at(History(panel.take(asked)), panel.periods, model.groups)
-    whole = np.full((seen.shape[0], panel.size, seen.shape[2]), np.nan, np.float32)
-    whole[:, asked] = seen
-    return whole
-
-
-def _outside(model: LightGBMForecaster, matrix: NDArray[np.float32]) -> Names:
-    """(n,) the feature that lies farthest outside the range of the training rows; empty for none."""
-    infos = model.booster_.dump_model(num_iteration=1)["feature_infos"]
-    ranges = [infos.get(name) for name in model.names_]
-    low = np.array([one["min_value"] if one else -np.inf for one in ranges])
-    high = np.array([one["max_value"] if one else np.inf for one in ranges])
-    width = np.where(np.isfinite(high - low) & (high > low), high - low, 1.0)
-    beyond = np.maximum(low - matrix, matrix - high) / width
-    farthest = np.nan_to_num(beyond, nan=0.0).max(axis=0)
-    worst = farthest.argmax(axis=1)
-    names = np.array(model.names_, dtype=object)
-    return np.where(farthest[np.arange(len(worst)), worst] > _SLACK, names[worst], "")
 
 
 def _sample(size: int, most: int | None, seed: int) -> NDArray[np.int64]:

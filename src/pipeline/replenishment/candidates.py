@@ -15,6 +15,7 @@ from pipeline.problems.base import Arm, Progress, TrainedCandidate
 from pipeline.replenishment.baselines import baseline
 from pipeline.replenishment.forecast import LightGBMForecaster
 from pipeline.replenishment.games import Builder, rolling_games
+from pipeline.replenishment.limiting import within
 from pipeline.replenishment.offers import BASELINES
 from pipeline.replenishment.panel import Bools, Ints, Panel
 from pipeline.replenishment.parameters import ALGORITHMS, Business, Parameters, business_of, lightgbm_of, policy_of
@@ -103,9 +104,9 @@ def fitting(
     return _Fitting(charter, spec, policy, material.games.size / material.whole.size, keep)
 
 
-def loading(candidate: TrainedCandidate, policy: Parameters, business: Business) -> Builder:
+def loading(charter: Charter, candidate: TrainedCandidate, policy: Parameters) -> Builder:
     """Reads the models that a trained candidate had fitted for its games, to decide by this policy."""
-    return _Loading(candidate.directory / GAMES, policy, business.critical_ratio)
+    return _Loading(charter, candidate.directory / GAMES, policy)
 
 
 def forecaster(charter: Charter, spec: Candidate) -> LightGBMForecaster:
@@ -155,7 +156,7 @@ def sampled(panel: Panel, first_stores: Sequence[str], most_series: int, seed: i
 def _builder(arm: Arm) -> Builder:
     policy, business = policy_of(arm.charter), business_of(arm.charter)
     if arm.candidate is not None:
-        return loading(arm.candidate, policy, business)
+        return loading(arm.charter, arm.candidate, policy)
     if arm.baseline is None:
         raise ValueError(f"arm {arm.name} has neither a model nor a baseline")
     return _baseline_builder(arm.baseline, business, policy)
@@ -185,20 +186,29 @@ class _Fitting:
         model.set_params(row_budget=rows).fit(start)
         if self.directory is not None:
             model.save(self.directory / str(start.weeks[-1]))
-        return model_decider(model, self.policy, business_of(self.charter).critical_ratio)
+        return _bounded(self.charter, model, self.policy, start)
 
 
 @dataclass(frozen=True)
 class _Loading:
     """Reads the model a candidate had fitted for the game."""
 
+    charter: Charter
     directory: Path
     policy: Parameters
-    critical_ratio: float
 
     def __call__(self, start: Panel) -> Decide:
         model = LightGBMForecaster.load(self.directory / str(start.weeks[-1]))
-        return model_decider(model, self.policy, self.critical_ratio)
+        return _bounded(self.charter, model, self.policy, start)
+
+
+def _bounded(charter: Charter, model: LightGBMForecaster, policy: Parameters, start: Panel) -> Decide:
+    """The model's decider in a game, within the charter's limits."""
+    business = business_of(charter)
+    decide = model_decider(model, policy, business.critical_ratio)
+    if not charter.compliance.limits.any:
+        return decide
+    return within(charter, model, decide, baseline(charter.kpi.baseline.policy, start, business, policy))
 
 
 def _trained(

@@ -42,7 +42,7 @@ def study(
     steered = _steered(policy, business.critical_ratio)
     seeds = {f"seed {charter.seed + step}": charter.seed + step for step in range(1, SEEDS)}
     builders: dict[str, Builder] = {
-        name: loading(trained[challenger], _policy(policy, at), business) for name, at in steered.items()
+        name: loading(charter, trained[challenger], _policy(policy, at)) for name, at in steered.items()
     }
     builders |= {
         name: fitting(charter.model_copy(update={"seed": seed}), spec, policy, material) for name, seed in seeds.items()

@@ -10,6 +10,7 @@ from pipeline.replenishment.baselines import baseline
 from pipeline.replenishment.candidates import model_decider
 from pipeline.replenishment.field import Players
 from pipeline.replenishment.forecast import LightGBMForecaster
+from pipeline.replenishment.limiting import within
 from pipeline.replenishment.panel import Bools, Ints, Panel
 from pipeline.replenishment.parameters import business_of, policy_of
 from pipeline.replenishment.replay import Decide
@@ -19,8 +20,18 @@ def players(charter: Charter, arms: Sequence[Arm], treated: str, units: Sequence
     """The arms as deciders of the units' series; series the scope leaves out stay with today's rule."""
     stores = panel.series["store"].isin(list(units)).to_numpy()
     counted = stores & ~leaves_out(panel, charter.scope.leave_out)
-    deciders = {arm.name: None if arm.baseline == "incumbent" else decider(arm, panel, counted) for arm in arms}
+    deciders = {arm.name: None if arm.baseline == "incumbent" else bounded(arm, panel, counted) for arm in arms}
     return Players(deciders, treated, counted, counted)
+
+
+def bounded(arm: Arm, panel: Panel, asked: Bools) -> Decide:
+    """The arm as :func:`decider`; a model within the limits of its charter, as it is when it serves."""
+    decide = decider(arm, panel, asked)
+    if arm.candidate is None or not arm.charter.compliance.limits.any:
+        return decide
+    rest = Arm("rest", arm.charter, baseline=arm.charter.kpi.baseline.policy)
+    model = LightGBMForecaster.load(arm.candidate.directory)
+    return within(arm.charter, model, decide, decider(rest, panel, asked), asked)
 
 
 def decider(arm: Arm, panel: Panel, asked: Bools) -> Decide:
