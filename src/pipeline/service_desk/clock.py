@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
+Names = NDArray[np.object_]
 Times = NDArray[np.datetime64]
 
 OPENS, DAY_HOURS, DAYS = 7, 12, 6

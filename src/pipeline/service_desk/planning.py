@@ -1,10 +1,13 @@
 """From predictions to the decision: each team's queue order and its shifts, by an arm's own charter."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 
+from pipeline.charter.compliance import DecisionLimits
+from pipeline.compliance.limits import held
 from pipeline.problems.base import Arm
 from pipeline.service_desk.clock import SLOT_HOURS, SLOTS, Floats, Ints, week_of
 from pipeline.service_desk.desk import Plan
@@ -34,9 +37,12 @@ def plans(arm: Arm, log: Log, tickets: Mapping[int, pd.DataFrame], weeks: int) -
         tickets: per team, its tickets as they come in, those of the weeks included. What a week's shifts rest on came
             in before that week.
         weeks: how many.
+
+    A model keeps within the limits of its charter: shifts to those of amounts, and a ticket outside the training range,
+    where the charter refuses it, is taken for an average one, of which the oldest comes first.
     """
     if arm.candidate is not None:
-        return _by_policy(arm, Predictor.load(arm.candidate.directory).expected, log, tickets, weeks)
+        return with_predictor(arm, Predictor.load(arm.candidate.directory), log, tickets, weeks)
     if arm.baseline == "category_averages":
         return _by_policy(arm, category_averages, log, tickets, weeks)
     if arm.baseline == "priority_first":
@@ -70,7 +76,37 @@ def with_predictor(
     arm: Arm, predictor: Predictor, log: Log, tickets: Mapping[int, pd.DataFrame], weeks: int
 ) -> dict[int, Plan]:
     """The same by a model that is in memory."""
-    return _by_policy(arm, predictor.expected, log, tickets, weeks)
+    limits = arm.charter.compliance.limits
+    expect = predictor.expected if limits.outside_training == "allow" else _refusing(predictor)
+    found = _by_policy(arm, expect, log, tickets, weeks)
+    if limits.max_change is None and limits.cap is None:
+        return found
+    return {team: replace(plan, shifts=_held(limits, plan.shifts, _fixed(log, team, weeks)))
+            for team, plan in found.items()}  # fmt: skip
+
+
+def _held(limits: DecisionLimits, shifts: Ints, today: Ints) -> Ints:
+    """Agents per half-day, each within the limits beside today's plan."""
+    none = np.full(shifts.size, "", dtype=object)
+    found = held(limits, shifts.ravel().astype(np.float64), today.ravel().astype(np.float64), none)
+    return found.amounts.astype(np.int64).reshape(shifts.shape)
+
+
+def _refusing(predictor: Predictor) -> Expect:
+    """The model where it knows such tickets; of any other ticket, what is usual for all."""
+
+    def expect(log: Log, tickets: pd.DataFrame) -> tuple[Floats, Floats]:
+        hours, urgency = predictor.expected(log, tickets)
+        known = predictor.outside(log, tickets) == ""
+        return np.where(known, hours, _usual_hours(log)), np.where(known, urgency, 1.0)
+
+    return expect
+
+
+def _usual_hours(log: Log) -> float:
+    """Mean booked hours of the newest weeks' tickets, whatever they are about."""
+    spent = log.tickets.loc[log.tickets["arrival"] >= (log.weeks - _SHAPE_WEEKS) * SLOTS * SLOT_HOURS, "spent"]
+    return float(spent.mean()) if spent.notna().any() else 1.0
 
 
 def category_averages(log: Log, tickets: pd.DataFrame) -> tuple[Floats, Floats]:

@@ -17,7 +17,7 @@ import pandas as pd
 from pipeline.charter import Candidate, Charter
 from pipeline.errors import Finding, ModelError
 from pipeline.models.boosters import read_booster
-from pipeline.service_desk.clock import WEEK_HOURS, Bools, Floats
+from pipeline.service_desk.clock import WEEK_HOURS, Bools, Floats, Names
 from pipeline.service_desk.features import features
 from pipeline.service_desk.log import Log
 from pipeline.service_desk.parameters import LightGBM, Linear, learner_of
@@ -34,6 +34,13 @@ class Scorer(Protocol):
     def score(self, rows: Floats) -> Floats:
         """(N,) the logarithm of what is predicted."""
 
+    def shares(self, rows: Floats) -> Floats:
+        """(N, F + 1) each feature's share of the score, the level last; a row adds up to its score.
+
+        LightGBM's own SHAP values (TreeSHAP; Lundberg et al., Nature Machine Intelligence 2, 2020), or, of a linear
+        model, weight times distance from the training mean (Lundberg and Lee, NeurIPS 2017, corollary 1).
+        """
+
     def kept(self, directory: Path, name: str) -> dict[str, Any]:
         """Write what is needed beside the meta data, and hand back what belongs into it."""
 
@@ -49,6 +56,7 @@ class Predictor:
         urgency: log escalations per hour waited.
         smear: mean of exp(residual): from the mean of a logarithm to a mean.
         mean_urgency: escalations per hour waited over all training rows.
+        low, high: (F,) ends of each feature's range over the training rows.
         rows: training rows.
     """
 
@@ -58,7 +66,17 @@ class Predictor:
     urgency: Scorer
     smear: float
     mean_urgency: float
+    low: Floats
+    high: Floats
     rows: int
+
+    def outside(self, log: Log, tickets: pd.DataFrame) -> Names:
+        """(N,) the feature that lies farthest outside its range over the training rows; empty for none."""
+        rows, names = features(log, tickets, self.groups)
+        width = np.where(self.high > self.low, self.high - self.low, 1.0)
+        beyond = np.maximum(self.low - rows, rows - self.high) / width
+        worst = beyond.argmax(axis=1)
+        return np.where(beyond.max(axis=1) > 0, np.array(names, dtype=object)[worst], "")
 
     def expected(self, log: Log, tickets: pd.DataFrame) -> tuple[Floats, Floats]:
         """(N,) hours of work and (N,) urgency relative to the mean, for tickets as they come in."""
@@ -70,6 +88,7 @@ class Predictor:
         """Write the model: LightGBM's text and JSON, nothing that runs."""
         directory.mkdir(parents=True, exist_ok=True)
         meta = {name: getattr(self, name) for name in ("groups", "names", "smear", "mean_urgency", "rows")}
+        meta |= {"low": self.low.tolist(), "high": self.high.tolist()}
         meta |= {"hours": self.hours.kept(directory, HOURS), "urgency": self.urgency.kept(directory, URGENCY)}
         (directory / META).write_text(json.dumps(meta, indent=1) + "\n", encoding="utf-8")
 
@@ -89,6 +108,8 @@ class Predictor:
                 urgency=_read(meta["urgency"], directory),
                 smear=float(meta["smear"]),
                 mean_urgency=float(meta["mean_urgency"]),
+                low=np.array(meta["low"], np.float64),
+                high=np.array(meta["high"], np.float64),
                 rows=int(meta["rows"]),
             )
         except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
@@ -123,7 +144,8 @@ def fitted(charter: Charter, spec: Candidate, log: Log) -> Predictor:
     )
     smear = float(np.exp(target - hours.score(rows[closed])).mean())
     mean = float((escalated[waited].sum() + 1) / exposure[waited].sum())
-    return Predictor(groups, names, hours, urgency, smear, mean, int(closed.sum()))
+    low, high = rows.min(axis=0), rows.max(axis=0)
+    return Predictor(groups, names, hours, urgency, smear, mean, low, high, int(closed.sum()))
 
 
 def exposures(tickets: pd.DataFrame, now: float) -> tuple[Floats, Bools]:
@@ -145,6 +167,11 @@ class _Boosted:
         raw = self.booster.predict(rows, raw_score=True, num_threads=1)
         return np.asarray(raw, dtype=np.float64) + self.level
 
+    def shares(self, rows: Floats) -> Floats:
+        found = np.asarray(self.booster.predict(rows, pred_contrib=True, num_threads=1), dtype=np.float64)
+        found[:, -1] += self.level
+        return found
+
     def kept(self, directory: Path, name: str) -> dict[str, Any]:
         self.booster.save_model(directory / name)
         return {"file": name, "level": self.level}
@@ -152,21 +179,27 @@ class _Boosted:
 
 @dataclass(frozen=True)
 class _Weighted:
-    """A linear score."""
+    """A linear score, and the mean of each feature over the training rows."""
 
     weights: Floats
     intercept: float
+    center: Floats
 
     def score(self, rows: Floats) -> Floats:
         return np.asarray(rows @ self.weights + self.intercept)
 
+    def shares(self, rows: Floats) -> Floats:
+        level = np.full(len(rows), self.intercept + float(self.weights @ self.center))
+        return np.column_stack([self.weights * (rows - self.center), level])
+
     def kept(self, directory: Path, name: str) -> dict[str, Any]:  # noqa: ARG002 - all of it fits into the meta data
-        return {"weights": self.weights.tolist(), "intercept": self.intercept}
+        return {"weights": self.weights.tolist(), "intercept": self.intercept, "center": self.center.tolist()}
 
 
 def _read(meta: dict[str, Any], directory: Path) -> Scorer:
     if "file" not in meta:
-        return _Weighted(np.array(meta["weights"], np.float64), float(meta["intercept"]))
+        weights, center = (np.array(meta[name], np.float64) for name in ("weights", "center"))
+        return _Weighted(weights, float(meta["intercept"]), center)
     if meta["file"] not in (HOURS, URGENCY):
         raise ValueError(f"{meta['file']!r} is no file of this model")
     return _Boosted(read_booster(directory / meta["file"]), float(meta["level"]))
@@ -229,4 +262,4 @@ def _scaled(rows: Floats) -> tuple[Floats, Floats, Floats]:
 
 def _unscaled(model: Any, center: Floats, scale: Floats) -> _Weighted:
     weights = np.asarray(model.coef_, dtype=np.float64) / scale
-    return _Weighted(weights, float(model.intercept_ - (weights * center).sum()))
+    return _Weighted(weights, float(model.intercept_ - (weights * center).sum()), center)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from pipeline.charter import Advice, Candidate, Charter, Stage
+from pipeline.compliance.account import Account
 from pipeline.datasets.dataset import DataFacts, Dataset, Tables
 from pipeline.evaluation.observed import Observed
 from pipeline.evaluation.outcomes import KpiDefinition, Outcomes
@@ -149,13 +150,33 @@ class ServiceDesk:
         Raises:
             DataError: the data cannot be read or breaks its contract.
         """
-        from pipeline.datasets.contracts import apply_contracts
-        from pipeline.service_desk.log import log_of
         from pipeline.service_desk.serving import decisions
 
-        raw = self.load(charter, location)
-        tables, _ = apply_contracts(raw, self.contracts(charter, raw))
-        return decisions(charter, arm, units, log_of(tables))
+        return decisions(charter, arm, units, self._newest(charter, location))
+
+    def account(
+        self,
+        charter: Charter,
+        location: Path,
+        arm: Arm,
+        units: tuple[str, ...] | None,
+        *,
+        dataset: Dataset | None = None,
+        explained: int | None = 0,
+    ) -> Account:
+        """The decisions of :meth:`decide`, each with today's, what is unusual about the ticket and what moved it.
+
+        Raises:
+            DataError: as for :meth:`decide`.
+        """
+        from pipeline.service_desk.accounting import told
+
+        log = self._newest(charter, location) if dataset is None else self._log_of(dataset)
+        return told(charter, arm, units, log, explained)
+
+    def hindsight(self, charter: Charter, dataset: Dataset, overrides: pd.DataFrame) -> pd.DataFrame:  # noqa: ARG002
+        """Nothing is claimed: what a queue would have become without the change, no log tells."""
+        return overrides.assign(saved=float("nan"))
 
     def observed(self, charter: Charter, dataset: Dataset) -> Observed:
         """All components of every team and week, by category, channel, priority and region."""
@@ -199,6 +220,15 @@ class ServiceDesk:
             limit=business_of(charter).response_limit,
             left_out=charter.scope.leave_out.get("category", ()),
         )
+
+    def _newest(self, charter: Charter, location: Path) -> "Log":
+        """The log of what lies at the source now."""
+        from pipeline.datasets.contracts import apply_contracts
+        from pipeline.service_desk.log import log_of
+
+        raw = self.load(charter, location)
+        tables, _ = apply_contracts(raw, self.contracts(charter, raw))
+        return log_of(tables)
 
     def _log_of(self, dataset: Dataset) -> "Log":
         """The log of a dataset; the last one is kept, as every step of an iteration asks for the same."""

@@ -12,15 +12,16 @@ from pipeline.service_desk.desk import Plan
 from pipeline.service_desk.log import Log
 from pipeline.service_desk.planning import plans
 
-COLUMNS = ["team", "kind", "position", "ticket", "begins", "agents", "by"]
+#: What a decision is about, and the column that holds it.
+ABOUT, DECISION = ("team", "kind", "ticket", "begins"), "decision"
 
 
 def decisions(charter: Charter, arm: Arm, units: Sequence[str] | None, log: Log) -> pd.DataFrame:
     """One row per waiting ticket and per half-day shift.
 
-    Columns: ``team``, ``kind`` (``queue`` or ``shift``), ``position`` in the queue or of the half-day in the week, from
-    1, ``ticket`` (0 for a shift), ``begins`` of the half-day (empty for a ticket), ``agents`` (0 for a ticket) and
-    ``by``, the name of whoever decided.
+    Columns: ``team``, ``kind`` (``queue`` or ``shift``), ``ticket`` (0 for a shift), ``begins`` of the half-day (empty
+    for a ticket), ``decision`` (the ticket's place in the queue, from 1, or the agents on duty) and ``by``, the name of
+    whoever decided.
 
     Args:
         charter: names the rule of the teams that do not follow.
@@ -38,7 +39,10 @@ def decisions(charter: Charter, arm: Arm, units: Sequence[str] | None, log: Log)
         for team, plan in found.items():
             frames.append(_queue(tickets.get(team, none), plan, now).assign(team=log.names[team], by=who.name))
             frames.append(_week(log, plan).assign(team=log.names[team], by=who.name))
-    return pd.concat(frames, ignore_index=True)[COLUMNS].sort_values(["team", "kind", "position"], ignore_index=True)
+    whole = pd.concat(frames, ignore_index=True)
+    place = whole["decision"].where(whole["kind"] == "queue", 0)
+    order = whole.assign(place=place).sort_values(["team", "kind", "place", "begins"]).index
+    return whole.loc[order, [*ABOUT, DECISION, "by"]].reset_index(drop=True)
 
 
 def _queue(tickets: pd.DataFrame, plan: Plan, now: float) -> pd.DataFrame:
@@ -52,10 +56,9 @@ def _queue(tickets: pd.DataFrame, plan: Plan, now: float) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "kind": "queue",
-            "position": np.arange(1, len(order) + 1),
             "ticket": tickets["ticket"].to_numpy()[order],
             "begins": "",
-            "agents": 0,
+            DECISION: np.arange(1, len(order) + 1),
         }
     )
 
@@ -65,9 +68,8 @@ def _week(log: Log, plan: Plan) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "kind": "shift",
-            "position": np.arange(1, SLOTS + 1),
             "ticket": 0,
             "begins": np.char.replace(np.datetime_as_string(begins, unit="m"), "T", " ").astype(object),
-            "agents": plan.shifts[0],
+            DECISION: plan.shifts[0],
         }
     )
