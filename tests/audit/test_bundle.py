@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from pipeline.audit import verifier
 from pipeline.audit.bundle import export
 from pipeline.errors import ChainBroken, DataError, LedgerError
-from pipeline.ledger import get_iteration
+from pipeline.ledger import get_iteration, keys
+from pipeline.ledger.notary import key_spans, rotate_key
 from tests.attacks.test_record import tamper
 from tests.audit.forging import NAMED, events_of
 from tests.audit.made import PROJECT, install
@@ -88,9 +89,9 @@ def test_it_holds_what_an_auditor_asks_for_and_no_secret(case, kept):
     with zipfile.ZipFile(case) as archive:
         files = {name: archive.read(name) for name in archive.namelist()}
     wanted = {
-        "charter.json", "ledger.jsonl", "anchors.json", "signatures.json", "model-files.json", "data-manifest.json",
-        "manifest.json", "verify.py", "report/evidence.html", "report/evidence.json", "report/manifest.json",
-        "report/environment.txt",
+        "charter.json", "ledger.jsonl", "anchors.json", "keys.json", "signatures.json", "model-files.json",
+        "data-manifest.json", "manifest.json", "verify.py", "report/evidence.html", "report/evidence.json",
+        "report/manifest.json", "report/environment.txt",
     }  # fmt: skip
     assert wanted <= set(files)
     assert b"sqlalchemy==" in files["report/environment.txt"]
@@ -141,8 +142,56 @@ def test_a_bundle_written_wholly_anew_is_refused_by_the_head_or_key_that_is_know
     verifier.verify(str(forged.path))
     with zipfile.ZipFile(case) as archive:
         known = json.loads(archive.read("manifest.json"))
-    assert refused(forged.path, key=known["key"]).startswith("manifest.json: the bundle's key is")
+        (key,) = json.loads(archive.read("keys.json"))
+    public = json.loads(key["event"]["body"])["public"]
+    assert refused(forged.path, key=public).startswith("keys.json: the bundle's key is")
     assert refused(forged.path, head=known["head"]["hash"]).startswith("ledger.jsonl: no event has the hash")
+
+
+@pytest.fixture(scope="module")
+def handed_over(kept, tmp_path_factory):
+    """The case after the ledger's key was handed over, and both keys; sign-offs of the slice bear the old one's."""
+    made = kept.copied(tmp_path_factory.mktemp("rotated") / "made")
+    path = made.root / "case.zip"
+    with made.ledger() as ledger:
+        with ledger.transaction() as tx:
+            rotate_key(tx, ledger.notary, "olga.admin")
+        keys.settle(ledger.notary.keys)
+        old, new = (span.public for span in key_spans(ledger))
+        export(ledger, made.settings, get_iteration(ledger, PROJECT, 3, "pilot"), path)
+    return path, old, new
+
+
+def test_a_bundle_whose_key_was_handed_over_verifies_by_either_key_on_a_machine_without_landed(handed_over):
+    path, old, new = handed_over
+    for key in (old, new):
+        done = alone(path, "--key", key)
+        assert (done.returncode, done.stderr) == (0, "")
+        assert "2 sign-offs bear the ledger's signature" in done.stdout
+        assert old in done.stdout
+        assert new in done.stdout
+    assert refused(path, key="ab" * 32).startswith("keys.json: the bundle's key is")
+
+
+def test_a_key_that_was_not_handed_over_by_both_is_refused_by_its_event(handed_over, tmp_path):
+    path, _, new = handed_over
+
+    def without(half):
+        def change(files, manifest):
+            listed = json.loads(files["keys.json"])
+            seal = listed[1]["signature"]
+            listed[1]["signature"] = "0" * 128 + seal[128:] if half == "old" else seal[:128]
+            files["keys.json"] = json.dumps(listed).encode()
+
+        return change
+
+    def forged_past(files, manifest):
+        """The thief of the old key drops the event that handed it over, and so the new key's word on the past."""
+        files["keys.json"] = json.dumps(json.loads(files["keys.json"])[:1]).encode()
+
+    for half in ("old", "new"):
+        assert "was not handed over by the one before it" in refused(rewritten(path, tmp_path, without(half)))
+    assert refused(rewritten(path, tmp_path, forged_past), key=new).startswith("keys.json: the bundle's key is")
 
 
 @pytest.mark.parametrize("content", [b"", b"PK", b"no zip at all", b"PK\x03\x04" + b"\0" * 40])

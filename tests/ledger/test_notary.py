@@ -8,7 +8,7 @@ from sqlalchemy import delete, select
 
 from pipeline.errors import ChainBroken, LedgerError
 from pipeline.ledger import Ledger, anchors, keys, verify
-from pipeline.ledger.notary import make_key, public_key
+from pipeline.ledger.notary import key_spans, make_key, public_key, rotate_key
 from pipeline.ledger.tables import leases, signatures
 
 
@@ -115,6 +115,98 @@ def test_a_key_made_while_a_server_runs_is_used_by_it(tmp_path):
         keyed(command)
         signed(server)
         assert verify(server, public=public_key(command)).intact
+
+
+def rotated(ledger, *, settled=True):
+    with ledger.transaction() as tx:
+        key = rotate_key(tx, ledger.notary, "olga")
+    if settled:
+        keys.settle(ledger.notary.keys)
+    return key
+
+
+def verified(ledger, public=None):
+    return verify(ledger, anchors.read(ledger.notary.anchors), public=public)
+
+
+@both
+def test_a_key_is_handed_over_by_an_event_that_both_sign_and_each_signs_its_own_time(url, tmp_path):
+    with Ledger(url) as ledger, Ledger(url) as server:
+        old = keyed(ledger)
+        signed(server)
+        new = rotated(ledger)
+        signed(server)
+        newest = rotated(ledger)
+        signed(server)
+        assert len({old.public, new.public, newest.public}) == 3
+        assert [span.public for span in key_spans(ledger)] == [old.public, new.public, newest.public]
+        assert public_key(ledger) == newest.public == (tmp_path / "keys" / "ledger.pub").read_text().strip()
+        assert not (tmp_path / "keys" / "ledger.key.next").exists()
+        assert stat.S_IMODE((tmp_path / "keys" / "ledger.key").stat().st_mode) == 0o600
+        for public in (None, old.public, new.public, newest.public):
+            assert verified(ledger, public).intact
+        assert "names the key" in verified(ledger, "ab" * 32).fault.found
+        # Another library: the hand-over bears both signatures, the sign-off after it the new one's.
+        events = {event.seq: event for event in ledger.events()}
+        kept = {row["event"]: row["signature"] for row in ledger.rows(select(signatures))}
+        for public, seal in ((old.public, kept[3][:128]), (new.public, kept[3][128:])):
+            Ed25519PublicKey.from_public_bytes(bytes.fromhex(public)).verify(
+                bytes.fromhex(seal), f"landed event {events[3].hash}".encode()
+            )
+        assert events[3].body == {"public": new.public, "before": old.public}
+
+
+def resigned(ledger, seq, *signers):
+    """The signature of an event as somebody with these keys would have it."""
+    digest = next(event.hash for event in ledger.events() if event.seq == seq)
+    seal = "".join(key.sign(keys.of_event(digest)) for key in signers)
+    with ledger.transaction() as tx:
+        tx.execute(delete(signatures).where(signatures.c.event == seq))
+        tx.execute(signatures.insert().values(event=seq, signature=seal))
+
+
+def test_whoever_has_the_old_key_alone_signs_nothing_and_hands_over_to_nobody(tmp_path):
+    with Ledger(f"sqlite:///{tmp_path / 'ledger.db'}") as ledger:
+        stolen = keyed(ledger)
+        new = rotated(ledger)
+        signed(ledger)
+        resigned(ledger, 3, stolen)
+        assert (verified(ledger).fault_at, "not of the ledger's key" in verified(ledger).fault.found) == (3, True)
+        resigned(ledger, 3, new)
+        assert verified(ledger).intact
+        for thief in ((stolen, stolen), (new, new), (stolen,)):
+            resigned(ledger, 2, *thief)
+            found = verified(ledger)
+            assert (found.fault_at, "did not both sign it" in found.fault.found) == (2, True)
+            # A hand-over that does not hold is none: the ledger goes on asking for the key before it.
+            assert public_key(ledger) == stolen.public
+
+
+def test_a_hand_over_that_was_cut_off_before_the_files_followed_is_taken_up(tmp_path):
+    address = f"sqlite:///{tmp_path / 'ledger.db'}"
+    with Ledger(address) as ledger:
+        keyed(ledger)
+        new = rotated(ledger, settled=False)
+        signed(ledger)
+        assert verified(ledger, new.public).intact
+        newest = rotated(ledger)
+        signed(ledger)
+        assert verified(ledger, newest.public).intact
+    # A pair whose event was never committed is the next one.
+    pending = keys.make(tmp_path / "keys", keys.NEXT)
+    with Ledger(address) as ledger:
+        assert rotated(ledger).public == pending.public
+
+
+def test_without_a_key_or_without_the_right_one_nothing_is_handed_over(tmp_path):
+    with Ledger(f"sqlite:///{tmp_path / 'ledger.db'}") as ledger:
+        with pytest.raises(LedgerError, match="no key to hand over"):
+            rotated(ledger)
+        keyed(ledger)
+        (tmp_path / "keys" / "ledger.key").unlink()
+        with pytest.raises(LedgerError, match="there is none"):
+            rotated(ledger)
+        assert not (tmp_path / "keys" / "ledger.key.next").exists()
 
 
 @both

@@ -21,7 +21,7 @@ from pipeline.audit.record import pack_folder
 from pipeline.errors import DataError, Finding, LedgerError
 from pipeline.ledger import IterationRecord, Ledger, verify
 from pipeline.ledger.anchors import Anchor
-from pipeline.ledger.notary import KEY_MADE, KEY_SUBJECT, public_key
+from pipeline.ledger.notary import KEY_MADE, KEY_SUBJECT
 from pipeline.ledger.tables import events, signatures
 from pipeline.models.files import checked
 from pipeline.reporting import pack
@@ -89,6 +89,7 @@ def export(
         "model-files.json": _json(_model_files(settings.models / record.result["directory"])),
         **{f"report/{path.name}": path.read_bytes() for path in sorted(folder.iterdir()) if path.name[0] != "."},
         **_slice(ledger, _first(ledger, record), head, anchors),
+        "keys.json": _json(_keys(ledger)),
         VERIFIER: Path(verifier.__file__).read_bytes(),
     }
     data = settings.datasets / record.result["dataset"] / "manifest.json"
@@ -101,14 +102,11 @@ def export(
 
 def _about(ledger: Ledger, record: IterationRecord, files: Mapping[str, bytes]) -> dict[str, Any]:
     last = json.loads(files["ledger.jsonl"].splitlines()[-1])
-    key = public_key(ledger)
-    made = select(func.min(events.c.seq).label("seq")).where(events.c.kind == KEY_MADE, events.c.subject == KEY_SUBJECT)
     return {
         "format": verifier.FORMAT,
         "iteration": record.subject,
         "reviews": [review.id for review in reviews_of(ledger, record) if review.report_digest == record.report_digest],
         "head": {"seq": last["seq"], "hash": last["hash"]},
-        **({"key": key, "key_since": ledger.rows(made)[0]["seq"]} if key else {}),
     }
 
 
@@ -147,6 +145,15 @@ def _slice(ledger: Ledger, first: int, last: int, anchors: Sequence[Anchor]) -> 
         "signatures.json": _json(seals),
         "anchors.json": _json([asdict(anchor) for anchor in anchors if first <= anchor.seq <= last]),
     }
+
+
+def _keys(ledger: Ledger) -> list[dict[str, Any]]:
+    """The events that name the ledger's keys, with their signatures: each but the first is signed by two."""
+    named = select(events).where(events.c.kind == KEY_MADE, events.c.subject == KEY_SUBJECT).order_by(events.c.seq)
+    made = ledger.rows(named)
+    within = signatures.c.event.in_([row["seq"] for row in made])
+    seals = {row["event"]: row["signature"] for row in ledger.rows(select(signatures).where(within))}
+    return [{"event": row, "signature": seals[row["seq"]]} for row in made]
 
 
 def _model_files(folder: Path) -> list[list[str]]:

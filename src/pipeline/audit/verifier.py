@@ -4,7 +4,7 @@
 
 It recomputes every hash and signature from the bundle's own bytes. Who wrote the whole bundle anew, consistently, is
 found only by what you know from elsewhere: the head that a report, MLflow or a mail shows (--head), or the ledger's
-public key (--key).
+public key (--key), the present one or one that handed over to it.
 """
 
 from __future__ import annotations
@@ -18,11 +18,12 @@ from typing import Any
 
 Event = dict[str, Any]
 Files = dict[str, bytes]
+Key = tuple[int, str]
 Point = tuple[int, int, int, int]
 
-FORMAT = "landed-bundle/1"
+FORMAT = "landed-bundle/2"
 FIELDS = ("seq", "at", "actor", "role", "kind", "project", "subject", "body")
-PARTS = ("charter.json", "ledger.jsonl", "anchors.json", "model-files.json", "report/evidence.json")
+PARTS = ("charter.json", "ledger.jsonl", "anchors.json", "keys.json", "model-files.json", "report/evidence.json")
 
 
 class Bad(Exception):
@@ -156,9 +157,30 @@ def chain_of(files: Files) -> list[Event]:
     return events
 
 
-def check_anchors(manifest: Event, files: Files, events: list[Event], head: str | None) -> int:
-    """The slice ends at a head that was noted down; a signed one is signed by the ledger's key."""
-    key = manifest.get("key")
+def check_keys(files: Files, events: list[Event], key: str | None) -> list[Key]:
+    """The ledger's keys, each handed over by the one before it; those that the slice names are among them."""
+    keys: list[Key] = []
+    for one in json.loads(files["keys.json"]):
+        event, seal = one["event"], one["signature"]
+        place, named = f"keys.json, event {event['seq']}", json.loads(event["body"])["public"]
+        if event_hash(event) != event["hash"]:
+            raise Bad(f"{place}: was changed: its hash does not fit its content")
+        signers = [keys[-1][1], named] if keys else [named]
+        text = f"landed event {event['hash']}"
+        if not all(signed(by, text, seal[128 * at : 128 * at + 128]) for at, by in enumerate(signers)):
+            raise Bad(f"{place}: the key {named[:12]}… was not handed over by the one before it")
+        keys.append((event["seq"], named))
+    within = [seq for seq, _ in keys if events[0]["seq"] <= seq <= events[-1]["seq"]]
+    if within != [event["seq"] for event in events if event["kind"] == "audit.key"]:
+        raise Bad("keys.json: does not name the keys that the slice names")
+    if key and key not in [public for _, public in keys]:
+        known = ", ".join(f"{public[:12]}…" for _, public in keys) or "none"
+        raise Bad(f"keys.json: the bundle's key is {known}, not the {key[:12]}… that you know")
+    return keys
+
+
+def check_anchors(manifest: Event, files: Files, events: list[Event], keys: list[Key], head: str | None) -> int:
+    """The slice ends at a head that was noted down; a signed one is signed by a key of the ledger."""
     hashes = {event["seq"]: event["hash"] for event in events}
     last, anchors = events[-1], json.loads(files["anchors.json"])
     if (manifest["head"]["seq"], manifest["head"]["hash"]) != (last["seq"], last["hash"]):
@@ -166,8 +188,8 @@ def check_anchors(manifest: Event, files: Files, events: list[Event], head: str 
     for anchor in anchors:
         if hashes.get(anchor["seq"]) != anchor["hash"]:
             raise Bad(f"anchors.json: event {anchor['seq']} is not the one noted down ({anchor['where']})")
-        noted = f"landed head {anchor['seq']} {anchor['hash']} {anchor['at']}"
-        if key and anchor.get("signature") and not signed(key, noted, anchor["signature"]):
+        noted, seal = f"landed head {anchor['seq']} {anchor['hash']} {anchor['at']}", anchor.get("signature")
+        if keys and seal and not any(signed(public, noted, seal) for _, public in keys):
             raise Bad(f"anchors.json: the signature of event {anchor['seq']} is not the ledger's key's")
     if last["seq"] not in [anchor["seq"] for anchor in anchors]:
         raise Bad(f"anchors.json: nobody noted down event {last['seq']}, at which the slice ends")
@@ -176,19 +198,17 @@ def check_anchors(manifest: Event, files: Files, events: list[Event], head: str 
     return len(anchors)
 
 
-def check_signatures(manifest: Event, files: Files, events: list[Event], key: str | None) -> int:
-    """Every sign-off since the key was made bears its signature."""
-    known = manifest.get("key")
-    if key and known != key:
-        raise Bad(f"manifest.json: the bundle's key is {str(known)[:12]}, not the {key[:12]}… that you know")
-    if not known:
-        return 0
-    signatures = json.loads(files.get("signatures.json", b"{}"))
-    wanted = [one for one in events if one["kind"] == "review.signed" and one["seq"] > manifest["key_since"]]
-    for event in wanted:
-        if not signed(known, f"landed event {event['hash']}", signatures.get(str(event["seq"]), "")):
+def check_signatures(files: Files, events: list[Event], keys: list[Key]) -> int:
+    """Every sign-off since the first key was made bears the signature of the key of its time."""
+    signatures, checked = json.loads(files.get("signatures.json", b"{}")), 0
+    for event in events:
+        known = [public for since, public in keys if since < event["seq"]]
+        if event["kind"] != "review.signed" or not known:
+            continue
+        if not signed(known[-1], f"landed event {event['hash']}", signatures.get(str(event["seq"]), "")):
             raise Bad(f"ledger.jsonl, event {event['seq']}: the sign-off of {event['actor']} is not signed by the key")
-    return len(wanted)
+        checked += 1
+    return checked
 
 
 def newest(events: list[Event], kind: str, subject: str) -> Event:
@@ -271,8 +291,9 @@ def verify(path: str, head: str | None = None, key: str | None = None) -> list[s
     try:
         manifest, files = opened(path)
         events = chain_of(files)
-        heads = check_anchors(manifest, files, events, head)
-        signatures = check_signatures(manifest, files, events, key)
+        keys = check_keys(files, events, key)
+        heads = check_anchors(manifest, files, events, keys, head)
+        signatures = check_signatures(files, events, keys)
         digest, parts = check_report(manifest, files, events)
         decided, people = check_decision(manifest, events, digest)
         check_tracking(files, digest, parts)
@@ -283,11 +304,11 @@ def verify(path: str, head: str | None = None, key: str | None = None) -> list[s
         f"{manifest['iteration']}: {len(files)} files are those of the manifest",
         f"events {first['seq']} to {last['seq']} are unbroken; {heads} heads noted down elsewhere agree",
         f"charter, data, model and every file of report {digest[:12]} are those the events name",
-        f"{signatures} sign-offs bear the ledger's signature" if manifest.get("key") else "sign-offs are not signed",
+        f"{signatures} sign-offs bear the ledger's signature" if keys else "sign-offs are not signed",
         f"decision: {decided}",
         *[f"  {person}" for person in people],
         f"compare with what you know from elsewhere: head {last['hash']}",
-        *([f"                                            key  {manifest['key']}"] if manifest.get("key") else []),
+        *[f"                                            key  {public}, from event {seq} on" for seq, public in keys],
     ]
 
 

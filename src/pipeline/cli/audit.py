@@ -72,6 +72,26 @@ def keys() -> None:
         typer.echo("  give the key above to your auditors: `landed audit verify --key` holds the record against it")
 
 
+@audit.command(name="rotate-key")
+def rotate_key() -> None:
+    """Hand over to a new key, by an event that the old and the new one sign; the old private half is gone then."""
+    from pipeline.accounts import operator
+    from pipeline.ledger import Ledger
+    from pipeline.ledger import keys as files
+    from pipeline.ledger.notary import rotate_key as rotated
+    from pipeline.settings import Settings
+
+    settings = Settings()
+    with Ledger(settings.ledger) as ledger:
+        who = operator(ledger, settings).id
+        with ledger.transaction() as tx:
+            made = rotated(tx, ledger.notary, who)
+        files.settle(ledger.notary.keys)
+        typer.secho(f"✓ sign-offs are signed by a new key from now on, {made.public}", bold=True, fg="green")
+        typer.echo(f"  keep {ledger.notary.keys} safe and apart from the backups; other machines need a copy of it")
+        typer.echo("  give the new key to your auditors; what the old one signed stays signed by it")
+
+
 @audit.command()
 def export(
     project: ProjectOrCharter,

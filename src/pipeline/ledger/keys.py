@@ -2,6 +2,9 @@
 
 The private half is in a file that only its owner may read; the public half is in the chain itself (event ``audit.key``)
 and in a file to be handed to auditors. Whoever can write the database but not read the key file can sign nothing.
+
+A key is handed over to the next by one event that both sign: the old one vouches for the new, and the new one for the
+whole chain before it. From then on, whoever stole the old one can sign nothing new, and cannot write the past anew.
 """
 
 import os
@@ -11,6 +14,10 @@ from pathlib import Path
 from pipeline.errors import Finding, LedgerError
 
 PRIVATE, PUBLIC = "ledger.key", "ledger.pub"
+#: The private half of the next key, until the event that names it is on record.
+NEXT = "ledger.key.next"
+#: Hexadecimal digits of a signature.
+_LENGTH = 128
 _HEADLINE = "The ledger's key cannot be used"
 
 
@@ -48,6 +55,11 @@ def signed(public: str, text: str, signature: str) -> bool:
     return True
 
 
+def handed_over(old: str, new: str, text: str, signature: str) -> bool:
+    """Whether both keys signed a text, the old one first."""
+    return signed(old, text, signature[:_LENGTH]) and signed(new, text, signature[_LENGTH:])
+
+
 def of_event(digest: str) -> str:
     """What is signed of an event."""
     return f"landed event {digest}"
@@ -58,13 +70,13 @@ def of_head(seq: int, digest: str, at: str) -> str:
     return f"landed head {seq} {digest} {at}"
 
 
-def read(folder: Path) -> Key | None:
+def read(folder: Path, name: str = PRIVATE) -> Key | None:
     """The key of a folder, or None where none was made.
 
     Raises:
         LedgerError: others may read the file, or it holds no key.
     """
-    path = folder / PRIVATE
+    path = folder / name
     try:
         mode = path.stat().st_mode & 0o777
         if mode & 0o077:
@@ -76,13 +88,13 @@ def read(folder: Path) -> Key | None:
         raise _unusable(path, f"it cannot be read: {exc}", "put it back from where it is kept safe") from exc
 
 
-def make(folder: Path) -> Key:
+def make(folder: Path, name: str = PRIVATE) -> Key:
     """Make a pair; the folder gets mode 700 and the private half's file mode 600.
 
     Raises:
         LedgerError: there is one already, or the folder cannot be written.
     """
-    path = folder / PRIVATE
+    path = folder / name
     key = _pair(os.urandom(32))
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -90,12 +102,31 @@ def make(folder: Path) -> Key:
             file.write(key.seed.hex() + "\n")
             file.flush()
             os.fsync(file.fileno())
-        (folder / PUBLIC).write_text(key.public + "\n", encoding="ascii")
+        if name == PRIVATE:
+            (folder / PUBLIC).write_text(key.public + "\n", encoding="ascii")
     except FileExistsError as exc:
-        raise _unusable(path, "it is there already", "use it; a ledger keeps the key it began with") from exc
+        raise _unusable(path, "it is there already", "use it; `landed audit rotate-key` hands over to another") from exc
     except OSError as exc:
         raise _unusable(path, f"it cannot be written: {exc.strerror}", "give write access to the data folder") from exc
     return key
+
+
+def settle(folder: Path) -> None:
+    """Put the next key in the place of the old one, whose private half is gone from here then.
+
+    Raises:
+        LedgerError: a file cannot be written.
+    """
+    key = read(folder, NEXT)
+    if key is None:
+        return
+    try:
+        (folder / NEXT).replace(folder / PRIVATE)
+        (folder / PUBLIC).write_text(key.public + "\n", encoding="ascii")
+    except OSError as exc:
+        raise _unusable(
+            folder, f"it cannot be written: {exc.strerror}", "give write access to the data folder"
+        ) from exc
 
 
 def _pair(seed: bytes) -> Key:

@@ -2,11 +2,13 @@
 
 Its files lie in the folder of the ledger's SQLite file, or in the data folder where the ledger is on PostgreSQL:
 ``anchors.jsonl``, and ``keys/`` once ``landed audit keys`` made a key. From then on the chain itself says that
-sign-offs are signed, so a sign-off without its signature is seen as one that somebody slipped in.
+sign-offs are signed, so a sign-off without its signature is seen as one that somebody slipped in. Which key signs may
+change: the chain names each, and each but the first is signed by the one before it too.
 """
 
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,7 +18,7 @@ from sqlalchemy import select
 from pipeline.errors import Finding, LedgerError
 from pipeline.ledger import anchors, keys
 from pipeline.ledger.keys import Key
-from pipeline.ledger.tables import events
+from pipeline.ledger.tables import events, signatures
 
 if TYPE_CHECKING:
     from pipeline.ledger.store import Head, Reader, Transaction
@@ -53,13 +55,11 @@ class Notary:
     def __init__(self, folder: Path) -> None:
         self.anchors = folder / anchors.NAME
         self.keys = folder / "keys"
-        self._key: Key | None = None
 
     @property
     def key(self) -> Key | None:
-        """The key to sign with, or None; looked for until it is there, as it may be made while a server runs."""
-        self._key = self._key or keys.read(self.keys)
-        return self._key
+        """The key to sign with, or None; read anew each time, as one may be made or handed over while a server runs."""
+        return keys.read(self.keys)
 
     def signature(self, reader: "Reader", event: Mapping[str, Any]) -> dict[str, Any] | None:
         """The signature an event is to be kept with; None for one that bears none.
@@ -69,17 +69,30 @@ class Notary:
         """
         if event["kind"] not in SIGNED:
             return None
-        public = public_key(reader)
-        if public is None:
+        names = event["kind"] == KEY_MADE
+        before = key_spans(reader, before=event["seq"])
+        signers = [before[-1].public] if before else []
+        signers += [named_key(event["body"])] if names else []
+        if not signers:
             return None
-        if self.key is None or self.key.public != public:
-            found = "there is none" if self.key is None else f"it is another one, {self.key.public[:12]}"
-            remedy = f"copy the key {public[:12]} there, mode 600, from the machine on which it was made"
-            raise LedgerError(
-                "This ledger's sign-offs are signed with its key",
-                [Finding(str(self.keys / keys.PRIVATE), found, remedy)],
-            )
-        return {"event": event["seq"], "signature": self.key.sign(keys.of_event(event["hash"]))}
+        text = keys.of_event(event["hash"])
+        return {"event": event["seq"], "signature": "".join(self.holding(public).sign(text) for public in signers)}
+
+    def holding(self, public: str) -> Key:
+        """The pair of a public key.
+
+        Raises:
+            LedgerError: it is not here.
+        """
+        # The next one lies beside it from before the event that names it until a moment after.
+        here = [key for key in (self.key, keys.read(self.keys, keys.NEXT)) if key is not None]
+        for key in here:
+            if key.public == public:
+                return key
+        found = f"it is another one, {here[0].public[:12]}" if here else "there is none"
+        remedy = f"copy the key {public[:12]} there, mode 600, from the machine on which it was made"
+        finding = Finding(str(self.keys / keys.PRIVATE), found, remedy)
+        raise LedgerError("This ledger's sign-offs are signed with its key", [finding])
 
     def note(self, head: "Head", now: datetime) -> None:
         """Note a head down. What was committed stays so where the file cannot be written: verifying tells its age."""
@@ -89,11 +102,39 @@ class Notary:
             return
 
 
+@dataclass(frozen=True)
+class KeySpan:
+    """A public key, and the event from which on it signs."""
+
+    public: str
+    since: int
+
+
+def key_spans(reader: "Reader", before: int | None = None) -> tuple[KeySpan, ...]:
+    """The keys that the chain names, oldest first; one that the key before it did not hand over to counts for nothing.
+
+    Args:
+        reader: the ledger.
+        before: only keys named by earlier events.
+    """
+    query = (
+        select(events.c.seq, events.c.body, events.c.hash, signatures.c.signature)
+        .join(signatures, signatures.c.event == events.c.seq, isouter=True)
+        .where(events.c.kind == KEY_MADE, events.c.subject == KEY_SUBJECT)
+        .order_by(events.c.seq)
+    )
+    found: list[KeySpan] = []
+    for row in reader.rows(query if before is None else query.where(events.c.seq < before)):
+        named, text = named_key(row["body"]), keys.of_event(row["hash"])
+        if not found or keys.handed_over(found[-1].public, named, text, row["signature"] or ""):
+            found.append(KeySpan(named, row["seq"]))
+    return tuple(found)
+
+
 def public_key(reader: "Reader") -> str | None:
-    """The public half that the chain names, or None before a key was made; the first one counts."""
-    query = select(events.c.body).where(events.c.kind == KEY_MADE, events.c.subject == KEY_SUBJECT)
-    rows = reader.rows(query.order_by(events.c.seq).limit(1))
-    return named_key(rows[0]["body"]) if rows else None
+    """The public half that signs now, or None before a key was made."""
+    found = key_spans(reader)
+    return found[-1].public if found else None
 
 
 def named_key(body: str) -> str:
@@ -112,9 +153,31 @@ def make_key(tx: "Transaction", notary: Notary, actor: str) -> Key:
     """
     public = public_key(tx)
     if public is not None:
-        finding = Finding("the ledger", f"it has the key {public[:12]}", "keep using it; a ledger has one")
+        remedy = "keep using it, or hand over to another: `landed audit rotate-key`"
+        finding = Finding("the ledger", f"it has the key {public[:12]}", remedy)
         raise LedgerError("The ledger has a key already", [finding])
     # A pair whose event was never committed, after a crash in between, is taken up.
     key = notary.key or keys.make(notary.keys)
     tx.append(KEY_MADE, "", KEY_SUBJECT, actor, "", {"public": key.public})
+    return key
+
+
+def rotate_key(tx: "Transaction", notary: Notary, actor: str) -> Key:
+    """Hand over to a new key, by one event that both sign; once it is committed, :func:`pipeline.ledger.keys.settle`.
+
+    Raises:
+        LedgerError: the ledger has no key, its key is not here, or a file cannot be written.
+    """
+    public = public_key(tx)
+    if public is None:
+        finding = Finding("the ledger", "it has no key", "make one: `landed audit keys`")
+        raise LedgerError("There is no key to hand over", [finding])
+    old, known = notary.holding(public), {span.public for span in key_spans(tx)}
+    pending = keys.read(notary.keys, keys.NEXT)
+    if pending is not None and pending.public in known:
+        # Handed over, and cut off before the files followed.
+        keys.settle(notary.keys)
+        pending = None
+    key = pending or keys.make(notary.keys, keys.NEXT)
+    tx.append(KEY_MADE, "", KEY_SUBJECT, actor, "", {"public": key.public, "before": old.public})
     return key

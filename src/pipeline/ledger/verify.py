@@ -85,14 +85,14 @@ def verify(ledger: Ledger, anchors: Iterable[Anchor] = (), *, public: str | None
 
 
 class _Seals:
-    """The signatures of a ledger, read beside its events; from the key's own event on they must be there."""
+    """The signatures of a ledger, read beside its events; from the first key's own event on they must be there."""
 
     def __init__(self, ledger: Ledger, public: str | None) -> None:
         self._rows = self._read(ledger)
         self._next = next(self._rows, None)
         self._expected = public
-        self._public = ""
-        self._since = 0
+        self._keys: list[str] = []
+        self._first: Mapping[str, Any] = {}
 
     @staticmethod
     def _read(ledger: Ledger) -> Iterator[dict[str, Any]]:
@@ -105,29 +105,35 @@ class _Seals:
         """What is wrong with an event's signature."""
         if row["kind"] not in SIGNED:
             return None
-        if row["kind"] == KEY_MADE and not self._since:
-            self._public, self._since = named_key(row["body"]), row["seq"]
-            if self._expected is not None and self._public != self._expected:
-                return f"names the key {self._public[:12]}…, but the ledger's is {self._expected[:12]}…"
-        if not self._since:
+        text, named = keys.of_event(row["hash"]), named_key(row["body"])
+        if row["kind"] == KEY_MADE and not self._keys:
+            self._keys, self._first = [named], row
+        if not self._keys:
             return None
         given = self._of(row["seq"])
         if given is None:
             return "bears no signature, although the ledger has a key: the sign-off was not taken by Landed"
-        if not keys.signed(self._public, keys.of_event(row["hash"]), given):
+        if row["kind"] == KEY_MADE and row is not self._first:
+            if not keys.handed_over(self._keys[-1], named, text, given):
+                return f"names the key {named[:12]}…, but the ledger's key and that one did not both sign it"
+            self._keys.append(named)
+        elif not keys.signed(self._keys[-1], text, given):
             return "bears a signature that is not of the ledger's key"
         return None
 
     def judged(self, status: ChainStatus, anchors: Iterable[Anchor]) -> ChainStatus:
         """The status of a sound chain, once the key and the signatures of its anchors were looked at too."""
-        if self._expected is not None and not self._since:
+        if self._expected is not None and self._expected not in self._keys:
             found = f"no event names the key {self._expected[:12]}… that the ledger is known to have"
-            return replace(status, fault=Finding("the ledger", found, _REMEDY), fault_at=0)
+            if not self._keys:
+                return replace(status, fault=Finding("the ledger", found, _REMEDY), fault_at=0)
+            found = f"names the key {self._keys[0][:12]}…, but the ledger's is {self._expected[:12]}…"
+            return replace(status, fault=Finding(_place(self._first), found, _REMEDY), fault_at=self._first["seq"])
         for anchor in anchors:
             # Only what the notary wrote bears a time and, with a key, a signature; packs and tags do not.
-            if anchor.at and self._since and anchor.seq >= self._since:
+            if anchor.at and self._keys and anchor.seq >= self._first["seq"]:
                 text = keys.of_head(anchor.seq, anchor.hash, anchor.at)
-                if not keys.signed(self._public, text, anchor.signature):
+                if not any(keys.signed(public, text, anchor.signature) for public in self._keys):
                     found = "bears no signature of the ledger's key: it was not noted down by Landed"
                     return replace(status, fault=Finding(anchor.where, found, _REMEDY), fault_at=anchor.seq)
         return status
