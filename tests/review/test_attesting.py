@@ -157,12 +157,51 @@ def test_a_waiver_counts_from_the_report_that_shows_it_and_until_its_day(dated, 
     assert missing(dated, request) == ["data_fits"]
 
 
-def test_a_waiver_given_after_the_report_is_not_in_it_and_does_not_count(dated, clock):
+def test_a_waiver_given_while_the_review_is_open_counts_and_is_kept_with_the_sign_off(dated, clock):
+    """As an attestation does; as the report does not show it, the review and the sign-off do."""
     control = a_control()
     request = under_review(dated, controls=[kept(control)])
+    with pytest.raises(Refused, match="cannot sign advance"):
+        advance(dated, request)
     clock.now += timedelta(minutes=1)
+    event = let_off(dated, control)
+    view = show_review(dated, request.id)
+    assert view.open_controls == ()
+    (waived,) = view.waived
+    until = event.body["until"]
+    assert (waived.id, waived.person, waived.reason, waived.until.isoformat()) == (
+        "data_fits", "omar", "The officer is ill.", until,
+    )  # fmt: skip
+    advance(dated, request)
+    signed = [event for event in dated.events() if event.kind == "review.signed"][-1]
+    assert signed.body["waived"] == [
+        {"id": "data_fits", "text": control.text, "person": "omar", "reason": "The officer is ill.", "until": until}
+    ]
+
+
+def test_a_waiver_given_while_the_review_is_open_ends_with_its_day_and_gives_way_to_the_word_itself(dated, clock):
+    control = a_control()
+    request = under_review(dated, controls=[kept(control)])
+    let_off(dated, control, days=2)
+    say_so(dated, control)
+    assert show_review(dated, request.id).waived == ()
+    other = a_control(id="other_one")
+    again = under_review(dated, controls=[kept(control), kept(other)], number=2)
+    let_off(dated, other, days=2)
+    assert missing(dated, again) == []
+    clock.now += timedelta(days=3)
+    assert missing(dated, again) == ["other_one"]
+
+
+def test_a_check_that_failed_stays_failed_in_the_report_people_sign(dated):
+    """The verdict is part of the figures under the hash; a waiver of it changes the next report."""
+    control = a_control(id="leakage", kind="automated")
+    request = under_review(dated, fails=True, controls=[kept(control, state="fails")])
     let_off(dated, control)
-    assert missing(dated, request) == ["data_fits"]
+    assert show_review(dated, request.id).waived == ()
+    with pytest.raises(Refused) as caught:
+        advance(dated, request)
+    assert "a blocking verdict fails" in caught.value.findings[0].found
 
 
 def test_a_waived_check_bars_again_when_its_waiver_ends(dated, clock):
@@ -206,6 +245,5 @@ def test_an_iteration_of_before_controls_were_kept_has_none_open(ledger):
     request = under_review(ledger)
     record = find_iteration(ledger, "shop", 1, "pilot")
     assert record is not None
-    now = ledger.now()
-    assert open_controls(ledger, record, a_charter(), now, now) == ()
+    assert open_controls(ledger, record, a_charter(), ledger.now()) == ()
     assert missing(ledger, request) == []

@@ -8,8 +8,16 @@ from dataclasses import replace
 import pytest
 
 from pipeline.accounts import change_language
+from pipeline.charter.reading import charter_from_canonical
+from pipeline.compliance.library import Control
+from pipeline.ledger import all_iterations
+from pipeline.ledger.chain import canonical
+from pipeline.ledger.tables import iterations
 from pipeline.reporting.pack import MANIFEST
 from pipeline.review import FeedbackItem, mark_applied, sign
+from pipeline.review.attesting import waive
+from pipeline.review.listing import show_review
+from pipeline.web.messages import review_in_full
 from tests.web.made import PEOPLE, PROJECT
 
 ADDRESS = f"/projects/{PROJECT}"
@@ -252,3 +260,32 @@ def test_the_history_says_why_an_iteration_failed_and_shows_the_reason_as_text(s
     assert page.words.count("broke off and is taken up again") == 1
     assert page.words.count(reason) == 2
     assert "<script>alert" not in page.text
+
+
+def test_a_waiver_given_after_the_report_stands_at_the_decision_it_opens(site, ana):
+    """The report cannot show it: person, reason and last day stand beside *advance*, on the page and in the API."""
+    control = Control(
+        id="data_fits", text="The data fits its purpose", source=("ISO/IEC 42001 A.7.2",), kind="attested",
+        when="before_first_iteration", severity="block", role="operations",
+    )  # fmt: skip
+    (record,) = (one for one in all_iterations(site.ledger, PROJECT) if one.state == "awaiting_review")
+    kept = {**control.model_dump(mode="json"), "state": "overdue", "reason": "", "by": "", "until": None}
+    with site.ledger.transaction() as tx:
+        result = canonical({**record.result, "controls": [kept]})
+        tx.execute(iterations.update().where(iterations.c.number == record.number).values(result=result))
+    page = f"/reviews/{site.review.id}"
+    assert "the word of operations is missing" in ana.get(page).text
+    charter = charter_from_canonical(json.loads(record.charter))
+    with site.ledger.transaction() as tx:
+        until = tx.now().date()
+        waive(tx, charter, control, "The officer is ill.", until, actor="tom.okoye")
+    text = ana.get(page).text
+    assert "the word of operations is missing" not in text
+    assert "The data fits its purpose: tom.okoye waived it until" in text
+    assert "after this report was made: The officer is ill." in text
+    told = review_in_full(show_review(site.ledger, site.review.id), record, charter).model_dump(mode="json")
+    assert told["open_controls"] == []
+    assert told["waived"] == [
+        {"id": "data_fits", "text": control.text, "person": "tom.okoye", "reason": "The officer is ill.",
+         "until": until.isoformat()}
+    ]  # fmt: skip

@@ -127,7 +127,8 @@ def waive(
         with ledger.transaction() as tx:
             event = record(tx, found, one, reason, until.date(), actor=actor)
     typer.secho(f"✓ {event.actor}, {event.role}, waives {one.id} until {event.body['until']}", bold=True, fg="yellow")
-    typer.echo("  It counts from the next evidence pack on, which shows it.")
+    typer.echo("  An open review shows it, and every evidence pack from the next one on. A check that failed there")
+    typer.echo("  stays failed: people sign what the pack says.")
 
 
 def _read(charter: Path) -> "Charter":

@@ -175,6 +175,11 @@ def show_review(settings: Settings, review_id: str, *, as_json: bool = False) ->
     out.print(made)
     for one in found["blocking"]:
         out.print(f"[red]✗ {escape(one['title'])}: {escape(one['reason'])}[/]")
+    for one in found["open_controls"]:
+        out.print(f"[red]✗ {escape(one['text'])} ({one['id']}, for {one['role']}); it bars advance[/]")
+    for one in found["waived"]:
+        said = f"{one['person']} waived it until {one['until']}, after the report: {one['reason']}"
+        out.print(f"[yellow]! {escape(one['text'])} ({one['id']}): {escape(said)}[/]")
     for answer in found["signoffs"]:
         out.print(f"✓ {answer['person']}, {answer['role']}: {answer['decision']}: {escape(answer['comment'])}")
     for choice in found["choices"] if found["state"] == "open" else ():

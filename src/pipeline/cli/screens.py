@@ -251,6 +251,9 @@ def show_review(view: "ReviewView", record: "IterationRecord") -> None:
         out.print(Text(f"✗ {blocking.title}: {blocking.reason}", style="red"))
     for one in view.open_controls:
         out.print(Text(f"✗ {one.text} ({one.id}, for {one.role}): {one.found}; it bars advance", style="red"))
+    for waived in view.waived:
+        said = f"{waived.person} waived it until {waived.until}, after the report: {waived.reason}"
+        out.print(Text(f"! {waived.text} ({waived.id}): {said}", style="yellow"))
     for answer in view.signoffs:
         label = " (recorded answer)" if answer.recorded else ""
         out.print(Text(f"✓ {answer.signer}, {answer.role}: {answer.decision}{label}: {answer.comment}"))

@@ -56,13 +56,11 @@ class Vouched:
     Attributes:
         attestations, waivers: oldest first.
         opened: when the iteration was opened; what must hold in each iteration was said since.
-        shown: waivers given later are in no report yet and do not count; None: all count.
     """
 
     attestations: tuple[Attestation, ...]
     waivers: tuple[Waiver, ...]
     opened: datetime
-    shown: datetime | None = None
 
     def attestation(self, control: Control, today: date) -> Attestation | None:
         """The newest word that still counts, or None."""
@@ -76,6 +74,6 @@ class Vouched:
     def waiver(self, control: Control, today: date) -> Waiver | None:
         """The newest waiver in force, or None."""
         for given in reversed(self.waivers):
-            if given.control == control.id and today <= given.until and (self.shown is None or given.at <= self.shown):
+            if given.control == control.id and today <= given.until:
                 return given
         return None

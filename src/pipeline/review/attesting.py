@@ -43,6 +43,25 @@ class OpenControl:
     found: str
 
 
+@dataclass(frozen=True)
+class WaivedControl:
+    """A control that was waived after the report, which therefore does not show it.
+
+    Attributes:
+        id: the control's.
+        text: what must hold.
+        person: who waived it, in the role the control names.
+        reason: why.
+        until: the waiver's last day.
+    """
+
+    id: str
+    text: str
+    person: str
+    reason: str
+    until: date
+
+
 def attest(
     tx: Transaction, charter: Charter, control: Control, note: str, *, actor: str, document: Path | None = None
 ) -> Event:
@@ -75,7 +94,10 @@ def attest(
 
 
 def waive(tx: Transaction, charter: Charter, control: Control, reason: str, until: date, *, actor: str) -> Event:
-    """Record that a control need not hold until a day; it counts from the next evidence pack on, which shows it.
+    """Record that a control need not hold until a day; every report from then on shows it.
+
+    In a review that is open it takes the place of a missing attestation, and is shown beside the report. A check that
+    failed is part of the report people sign: to waive that changes the next one.
 
     Raises:
         Refused: the person does not hold the control's role, the reason is empty, or the end is past or too far away.
@@ -94,9 +116,7 @@ def waive(tx: Transaction, charter: Charter, control: Control, reason: str, unti
     return tx.append(WAIVED, charter.project, control.id, actor, person.role, body)
 
 
-def vouched(
-    reader: Reader, charter: Charter, roles: Mapping[str, str], opened: datetime, shown: datetime | None = None
-) -> Vouched:
+def vouched(reader: Reader, charter: Charter, roles: Mapping[str, str], opened: datetime) -> Vouched:
     """What people said about a project's controls, as far as it counts.
 
     Args:
@@ -104,7 +124,6 @@ def vouched(
         charter: of the iteration; who does not hold the role there said nothing.
         roles: the role of each control, by id.
         opened: when the iteration was opened.
-        shown: when its report was put before people; waivers after that are in no report.
     """
     events = [
         event
@@ -113,7 +132,7 @@ def vouched(
     ]
     attestations = tuple(_attestation(event) for event in events if event.kind == ATTESTED)
     waivers = tuple(_waiver(event) for event in events if event.kind == WAIVED)
-    return Vouched(attestations, waivers, opened, shown)
+    return Vouched(attestations, waivers, opened)
 
 
 def kept_controls(states: tuple[ControlState, ...]) -> list[dict[str, Any]]:
@@ -130,28 +149,56 @@ def kept_controls(states: tuple[ControlState, ...]) -> list[dict[str, Any]]:
     ]
 
 
-def open_controls(
-    reader: Reader, record: IterationRecord, charter: Charter, shown: datetime, now: datetime
-) -> tuple[OpenControl, ...]:
+def open_controls(reader: Reader, record: IterationRecord, charter: Charter, now: datetime) -> tuple[OpenControl, ...]:
     """The controls that bar *advance* at this moment: never attested to, or no longer, or a waiver that ended.
 
     Args:
         reader: the ledger.
         record: the iteration under review; its result holds how its controls stood in the report.
         charter: the iteration's.
-        shown: when the review was asked for.
         now: the moment.
     """
-    kept = {one["id"]: one for one in (record.result or {}).get("controls", ()) if one["severity"] == "block"}
-    roles = {name: one["role"] for name, one in kept.items()}
-    said = vouched(reader, charter, roles, datetime.fromisoformat(record.opened_at), shown)
+    kept, said = _said(reader, record, charter)
     found = []
-    for name, one in kept.items():
-        control = Control.model_validate({key: one[key] for key in Control.model_fields}, strict=False)
-        missing = _missing(control, one, said, now.date())
+    for control, one in kept:
+        missing = _missing(control, one, said, now.date()) if control.severity == "block" else ""
         if missing:
-            found.append(OpenControl(name, control.text, control.role, missing))
+            found.append(OpenControl(control.id, control.text, control.role, missing))
     return tuple(found)
+
+
+def waived_since(
+    reader: Reader, record: IterationRecord, charter: Charter, shown: datetime, now: datetime
+) -> tuple[WaivedControl, ...]:
+    """The controls that a waiver keeps from barring *advance*, and that the report does not show as waived by it.
+
+    Args:
+        reader: the ledger.
+        record: the iteration under review.
+        charter: the iteration's.
+        shown: when the review of its report was asked for.
+        now: the moment.
+    """
+    kept, said = _said(reader, record, charter)
+    found = []
+    for control, one in kept:
+        held = control.kind != "automated" and said.attestation(control, now.date()) is not None
+        waiver = said.waiver(control, now.date())
+        if waiver is not None and waiver.at > shown and not held and one["state"] in ("overdue", "holds", "waived"):
+            found.append(WaivedControl(control.id, control.text, waiver.person, waiver.reason, waiver.until))
+    return tuple(found)
+
+
+def _said(
+    reader: Reader, record: IterationRecord, charter: Charter
+) -> tuple[list[tuple[Control, Mapping[str, Any]]], Vouched]:
+    """The controls of an iteration's report with how they stood in it, and what people said of them."""
+    kept = [
+        (Control.model_validate({key: one[key] for key in Control.model_fields}, strict=False), one)
+        for one in (record.result or {}).get("controls", ())
+    ]
+    roles = {control.id: control.role for control, _ in kept}
+    return kept, vouched(reader, charter, roles, datetime.fromisoformat(record.opened_at))
 
 
 def _missing(control: Control, one: Mapping[str, Any], said: Vouched, today: date) -> str:

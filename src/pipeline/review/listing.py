@@ -10,7 +10,7 @@ from pipeline.errors import Finding, Refused
 from pipeline.language import say
 from pipeline.ledger import Reader
 from pipeline.ledger.tables import reviews
-from pipeline.review.attesting import OpenControl, open_controls
+from pipeline.review.attesting import OpenControl, WaivedControl, open_controls, waived_since
 from pipeline.review.items import Filed, items_of
 from pipeline.review.quorum import SignOff, asked, out_of_reach
 from pipeline.review.requests import ReviewRequest, charter_of, find_review, iteration_of
@@ -31,6 +31,7 @@ class ReviewView:
         out_of_reach: decisions nobody can take on this run, with the roles only its starter, or nobody, holds.
         items: the feedback items that came with the answers.
         open_controls: controls that bar *advance* until somebody attests to them.
+        waived: controls that were waived since the report, so that it does not show it.
     """
 
     request: ReviewRequest
@@ -41,6 +42,7 @@ class ReviewView:
     out_of_reach: dict[DecisionName, tuple[Role, ...]]
     items: tuple[Filed, ...]
     open_controls: tuple[OpenControl, ...] = ()
+    waived: tuple[WaivedControl, ...] = ()
 
 
 def open_reviews(reader: Reader, project: str | None = None) -> tuple[ReviewView, ...]:
@@ -66,7 +68,7 @@ def show_review(reader: Reader, review_id: str) -> ReviewView:
     answers = signoffs_of(reader, review_id)
     waiting = asked(charter, request.requested_by, request.signers) - {answer.role for answer in answers}
     is_open = request.state == "open"
-    shown = datetime.fromisoformat(request.opened_at)
+    shown, now = datetime.fromisoformat(request.opened_at), reader.now()
     signed = {(answer.role, answer.decision) for answer in answers}
     return ReviewView(
         request=request,
@@ -84,5 +86,6 @@ def show_review(reader: Reader, review_id: str) -> ReviewView:
         },
         out_of_reach=out_of_reach(charter, request.requested_by, request.signers),
         items=items_of(reader, request.project, review_id),
-        open_controls=open_controls(reader, record, charter, shown, reader.now()) if is_open else (),
+        open_controls=open_controls(reader, record, charter, now) if is_open else (),
+        waived=waived_since(reader, record, charter, shown, now) if is_open else (),
     )

@@ -10,7 +10,7 @@ from pipeline.charter import DECISIONS, Charter, DecisionName, Role
 from pipeline.charter.patching import apply_patch
 from pipeline.errors import CharterError, Finding
 from pipeline.language import joined, say, term
-from pipeline.review.attesting import OpenControl
+from pipeline.review.attesting import OpenControl, WaivedControl
 from pipeline.review.items import FeedbackItem
 from pipeline.review.quorum import SignOff
 from pipeline.review.requests import ReviewRequest
@@ -38,6 +38,7 @@ class Attempt:
         earlier: the answers there are.
         known_items: ids of the project's feedback items so far.
         open_controls: controls that bar *advance* now, as far as people had to attest to them.
+        waived: controls that were waived since the report; kept with the sign-off, as the report does not show it.
     """
 
     request: ReviewRequest
@@ -55,6 +56,7 @@ class Attempt:
     earlier: tuple[SignOff, ...]
     known_items: frozenset[str]
     open_controls: tuple[OpenControl, ...] = ()
+    waived: tuple[WaivedControl, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from pipeline.errors import Finding, Refused
 from pipeline.language import legend, say
 from pipeline.ledger import Ledger, Reader, Transaction, apply_key, enqueue, transition
 from pipeline.ledger.tables import signoffs
-from pipeline.review.attesting import open_controls
+from pipeline.review.attesting import open_controls, waived_since
 from pipeline.review.items import FeedbackItem, file_item, items_of
 from pipeline.review.quorum import SignOff, asked, outcome
 from pipeline.review.requests import ReviewRequest, charter_of, decide_once, find_review, iteration_of
@@ -125,7 +125,8 @@ def _attempt(tx: Transaction, review_id: str, typed: _Typed) -> Attempt:
         feedback=typed.feedback,
         earlier=signoffs_of(tx, review_id),
         known_items=frozenset(filed.item.id for filed in items_of(tx, request.project)),
-        open_controls=open_controls(tx, record, charter, datetime.fromisoformat(request.opened_at), tx.now()),
+        open_controls=open_controls(tx, record, charter, tx.now()),
+        waived=waived_since(tx, record, charter, datetime.fromisoformat(request.opened_at), tx.now()),
     )
 
 
@@ -164,6 +165,8 @@ def _accept(tx: Transaction, attempt: Attempt, answer: Answer, seconds: int | No
         body |= {"on_behalf_of": attempt.delegation.giver, "delegation": attempt.delegation.id}
     if seconds is not None:
         body["seconds_on_evidence"] = seconds
+    if attempt.waived:
+        body["waived"] = [{**asdict(one), "until": one.until.isoformat()} for one in attempt.waived]
     event = tx.append("review.signed", request.project, request.id, attempt.person, answer.role, body)
     signoff = SignOff(
         person=attempt.person,

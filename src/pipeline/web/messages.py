@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict
+from datetime import date
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, StringConstraints
@@ -157,11 +158,31 @@ class Item(_Said):
     status: str
 
 
+class Open(_Said):
+    """A control that bars *advance* until somebody in its role gives their word."""
+
+    id: str
+    text: str
+    role: str
+
+
+class Waived(_Said):
+    """A control that was waived after the report."""
+
+    id: str
+    text: str
+    person: str
+    reason: str
+    until: date
+
+
 class ReviewInFull(Review):
     """A review with its figures and choices."""
 
     kpis: list[Kpi]
     blocking: list[Blocked]
+    open_controls: list[Open]
+    waived: list[Waived]
     choices: list[Choice]
     items: list[Item]
 
@@ -273,6 +294,8 @@ def review_in_full(view: ReviewView, record: IterationRecord, charter: Charter) 
         **_review(view),
         kpis=kpis(record),
         blocking=[Blocked(gate=one.gate, title=one.title, reason=one.reason) for one in request.blocking],
+        open_controls=[Open(id=one.id, text=one.text, role=one.role) for one in view.open_controls],
+        waived=[Waived(**asdict(one)) for one in view.waived],
         choices=choices,
         items=[Item(id=f.item.id, author=f.item.author, change=f.item.change, status=f.status) for f in view.items],
     )

@@ -6,7 +6,7 @@ from datetime import date, datetime
 
 from pipeline.charter import Charter, DecisionName, Role
 from pipeline.errors import DataError, Refused
-from pipeline.language import Language, say, term, translator
+from pipeline.language import Language, Translator, say, term, translator
 from pipeline.ledger import IterationRecord, Reader
 from pipeline.review import ReviewRequest, charter_of, iteration_of, reviews_of, show_review
 from pipeline.review.consequences import consequence
@@ -44,6 +44,7 @@ class Option:
         title: in a few words.
         consequence: what will happen next.
         barred: why it cannot be taken; empty where it can.
+        waived: what need not hold for it now, by whose word, and is not in the report.
         signatures: who must sign it.
     """
 
@@ -51,6 +52,7 @@ class Option:
     title: str
     consequence: str
     barred: tuple[str, ...]
+    waived: tuple[str, ...]
     signatures: tuple[Signature, ...]
 
     @property
@@ -173,6 +175,7 @@ def _options(found: _Found, language: Language) -> tuple[Option, ...]:
             title=LAND if name == "advance" and top else DECISIONS[name],
             consequence=consequence(charter, record, name, word, starts),
             barred=_barred(view, name),
+            waived=_waived(view, speaks) if name == "advance" else (),
             signatures=_signatures(view, charter, name),
         )
         for name in view.request.allowed
@@ -188,6 +191,16 @@ def _barred(view: ReviewView, name: DecisionName) -> tuple[str, ...]:
         for one in view.open_controls
     ]
     return (*failed, *missing)
+
+
+def _waived(view: ReviewView, speaks: Translator) -> tuple[str, ...]:
+    return tuple(
+        say(
+            "{text}: {person} waived it until {until}, after this report was made: {reason}",
+            text=term(one.text), person=one.person, until=speaks.date(one.until), reason=one.reason,
+        )
+        for one in view.waived
+    )  # fmt: skip
 
 
 def _signatures(view: ReviewView, charter: Charter, decision: DecisionName) -> tuple[Signature, ...]:
