@@ -4,6 +4,7 @@ What their checks look at is gathered here, and of that only what a control of t
 """
 
 import json
+import math
 import tempfile
 from collections.abc import Iterator
 from dataclasses import asdict
@@ -24,13 +25,14 @@ from pipeline.compliance.software import Software, software
 from pipeline.compliance.standing import ControlState
 from pipeline.datasets import catalog
 from pipeline.datasets.dataset import Assessment, Dataset
-from pipeline.errors import LandedError
+from pipeline.errors import Finding, LandedError, LedgerError
 from pipeline.evaluation.outcomes import Evaluation
-from pipeline.ledger import IterationRecord, all_iterations, recall, remember
+from pipeline.ledger import IterationRecord, all_iterations, get_iteration, recall, remember
+from pipeline.ledger.chain import digest as hash_of
 from pipeline.ledger.deployed import find_deployed
 from pipeline.models.files import digest
 from pipeline.monitoring.observations import observations_of
-from pipeline.problems.base import Accountable, Arm
+from pipeline.problems.base import Accountable, Arm, TrainedCandidate
 from pipeline.problems.registry import find
 from pipeline.reporting import pack
 from pipeline.review.attesting import vouched
@@ -100,23 +102,38 @@ def _repeated(bench: Workbench, dataset: Dataset, candidates: Candidates) -> Rep
     key = f"repeated:{training}"
     known = recall(bench.ledger, key)
     if known is None and bench.record.kind == "train":
-        # Nothing of the first training is at hand here: charter and data come from the record, the problem is new.
-        charter = charter_from_canonical(json.loads(bench.record.charter))
-        stored, problem = catalog.load(bench.settings.datasets, dataset.digest), find(charter.problem)
-        spec = next(one for one in charter.model.candidates if one.name == first.spec.name)
-        with tempfile.TemporaryDirectory(prefix="landed-repeated-") as folder:
-            units = problem.units(charter, stored, bench.stage)
-
-            def progress(what: str, done: int, total: int) -> None:
-                bench.progress(f"{spec.name}, once more: {what}", done, total)
-
-            second = problem.train(charter, stored, spec, units, Path(folder) / "model", progress)
+        try:
+            second = _trained_again(bench, dataset.digest, first.spec.name)
+        except LandedError as error:
+            return Repeated(first.digest, "", math.inf, "", refused=str(error))
         apart = {name: _apart(value, second.metrics.get(name)) for name, value in first.metrics.items()}
         furthest = max(apart, key=lambda name: apart[name], default="")
         found = Repeated(first.digest, second.digest, apart.get(furthest, 0.0), furthest)
         with bench.transaction() as tx:
-            known = remember(tx, key, "repeated", asdict(found), project=charter.project)
+            known = remember(tx, key, "repeated", asdict(found), project=bench.charter.project)
     return Repeated(**known) if known is not None else None
+
+
+def _trained_again(bench: Workbench, dataset: str, name: str) -> TrainedCandidate:
+    """The challenger once more: charter and data come from the record, the problem is new, nothing else is at hand.
+
+    Raises:
+        LandedError: what is on record is gone, is not what the iteration ran on, or nothing can be learned from it.
+    """
+    record = get_iteration(bench.ledger, bench.record.project, bench.record.number, bench.record.stage)
+    if hash_of(record.charter) != bench.charter.digest:
+        finding = Finding(f"iteration {record.subject}", "its charter was changed", "restore the ledger from a backup")
+        raise LedgerError("The charter on record is not the one this iteration runs under", [finding])
+    charter = charter_from_canonical(json.loads(record.charter))
+    stored, problem = catalog.load(bench.settings.datasets, dataset), find(charter.problem)
+    spec = next(one for one in charter.model.candidates if one.name == name)
+
+    def progress(what: str, done: int, total: int) -> None:
+        bench.progress(f"{name}, once more: {what}", done, total)
+
+    with tempfile.TemporaryDirectory(prefix="landed-repeated-") as folder:
+        units = problem.units(charter, stored, bench.stage)
+        return problem.train(charter, stored, spec, units, Path(folder) / "model", progress)
 
 
 def _apart(one: float, other: float | None) -> float:

@@ -83,6 +83,13 @@ def test_another_model_passes_only_within_a_declared_tolerance(inputs: ControlIn
     assert not passes(same_figures, "reproducible")
 
 
+def test_what_is_on_record_and_cannot_be_trained_on_again_fails_with_the_reason(inputs: ControlInputs) -> None:
+    gone = Repeated("a" * 64, "", float("inf"), "", refused="The stored data was changed")
+    answer = CHECKS["reproducible"](asking(replace(inputs, repeated=gone), metric_tolerance=1.0))
+    assert not answer.passed
+    assert "The stored data was changed" in answer.reason
+
+
 def test_monitoring_must_be_deployed_scheduled_and_fresh(inputs: ControlInputs) -> None:
     watched = inputs.watched
     assert watched is not None

@@ -40,12 +40,14 @@ class Repeated:
         first, second: digests of the model files.
         furthest: the largest relative difference of a figure; 0 where the digests are the same.
         figure: which one.
+        refused: why there is no second training; empty where there is one.
     """
 
     first: str
     second: str
     furthest: float
     figure: str
+    refused: str = ""
 
 
 @dataclass(frozen=True)

@@ -101,6 +101,9 @@ def reproducible(inputs: ControlInputs) -> Answer:
     found, tolerance = inputs.repeated, inputs.charter.compliance.metric_tolerance
     if found is None:
         return Answer(passed=False, reason=say("The training could not be repeated."), figures={})
+    if found.refused:
+        reason = say("The training could not be repeated from what is on record: {why}", why=found.refused)
+        return Answer(passed=False, reason=reason, figures={"first": found.first[:12]})
     figures: Figures = {"first": found.first[:12], "second": found.second[:12], "furthest": found.furthest}
     if found.first == found.second:
         reason = say(
