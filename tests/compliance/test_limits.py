@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pandas as pd
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from pipeline.charter.compliance import DecisionLimits
@@ -23,6 +23,7 @@ bounds = st.builds(
 
 
 @given(rows, bounds)
+@example([(1, 5, True, True)], DecisionLimits(cap=1.5, outside_training="refuse"))
 def test_every_decision_of_the_model_ends_within_its_limits(table, limits):
     orders, incumbent, ours, outside = (list(column) for column in zip(*table, strict=True))
     given = replace(

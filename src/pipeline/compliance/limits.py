@@ -87,4 +87,6 @@ def held(
     if limits.cap is not None:
         moved = np.asarray(ours & measured & (values > limits.cap))
         values[moved], why[moved] = np.floor(limits.cap) if whole else limits.cap, "cap"
+    # Two limits may lead back to what was decided: then none of them changed it.
+    why[values == before] = ""
     return Limited(values, why)
