@@ -8,7 +8,9 @@ import pytest
 
 from pipeline.audit.verification import audit
 from pipeline.errors import ChainBroken, Refused
+from pipeline.ledger import keys
 from pipeline.ledger.chain import event_hash
+from pipeline.ledger.notary import public_key, rotate_key
 from pipeline.reporting.pack import MANIFEST, PAGE, TWIN
 from pipeline.review.applying import mark_applied
 from pipeline.review.signing import sign
@@ -277,3 +279,32 @@ def test_another_key_in_the_place_of_the_ledgers_is_named(made):
     with made.ledger() as ledger:
         found = audit(ledger, made.settings, public="ab" * 32)
     assert "names the key" in found.chain.fault.found
+
+
+def test_a_key_that_somebody_named_past_landed_is_named_and_signs_nothing(made, tmp_path):
+    """With a shell on the database the adversary names a key of their own, and signs a sign-off with it."""
+    own = keys.make(tmp_path / "own")
+    body = json.dumps({"public": own.public})
+    insert, values = forged(made, kind="audit.key", project="", subject="ledger-key", actor="eve", role="", body=body)
+    signature = own.sign(keys.of_event(values[EVENT.index("hash")]))
+    tamper(made, (insert, values), ("INSERT INTO landed_signatures VALUES (?, ?)", [values[0], signature * 2]))
+    (found,) = findings(made)
+    assert found.startswith(f"event {values[0]} (audit.key")
+    assert f"names the key {own.public[:12]}…, but the ledger's key and that one did not both sign it" in found
+    with made.ledger() as ledger:
+        assert public_key(ledger) != own.public
+
+
+def test_an_old_key_signs_nothing_once_it_was_handed_over(made):
+    """The thief kept the private half of before the rotation."""
+    stolen = keys.read(made.root / "data" / "keys")
+    with made.ledger() as ledger:
+        with ledger.transaction() as tx:
+            rotate_key(tx, ledger.notary, "olga.admin")
+        keys.settle(ledger.notary.keys)
+    assert findings(made) == []
+    insert, values = forged(made, kind="review.signed", subject=NOW, actor="maria.lind", role="business_owner")
+    signature = stolen.sign(keys.of_event(values[EVENT.index("hash")]))
+    tamper(made, (insert, values), ("INSERT INTO landed_signatures VALUES (?, ?)", [values[0], signature]))
+    (found,) = findings(made)
+    assert "bears a signature that is not of the ledger's key" in found

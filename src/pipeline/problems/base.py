@@ -77,6 +77,9 @@ class Accountable(Protocol):
     ) -> Account:
         """The decisions of the next period as :meth:`Problem.decide` makes them, with what there is to say of each.
 
+        They are the model's own, before the charter's limits of amounts: serving holds them to these, and a domain's
+        games and field hold theirs by the same function, :func:`pipeline.compliance.limits.held`.
+
         Args:
             charter: the charter the arm was judged under.
             location: where the newest data lies.
@@ -122,7 +125,7 @@ class Problem(Protocol):
         """What only the domain can find wrong in a charter. Light: must not import model libraries.
 
         It may read ``kpi``, ``guardrails``, ``scope``, ``data``, ``business``, ``model``, ``policy``, ``controls``,
-        ``stages`` and ``seed``; anything else may be missing when other parts of the file are at fault.
+        ``compliance``, ``stages`` and ``seed``; anything else may be missing when other parts of the file are at fault.
         """
 
     def load(self, charter: Charter, location: Path) -> Tables:
