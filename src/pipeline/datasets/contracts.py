@@ -274,8 +274,10 @@ def _keep_first(sheet: _Sheet, key: list[str]) -> None:
         return
     near = np.minimum(np.searchsorted(code[kept], code[others]), len(kept) - 1)
     same = (code[kept[near]] == code[others]) & (kept[near] < others)
-    for row, original in zip(others[same].tolist(), kept[near][same].tolist(), strict=True):
-        sheet.reasons[row].append(f"{_DUPLICATE}{original} ({', '.join(key)}), {_likeness(sheet, row, original)}")
+    copies, originals = others[same], kept[near][same]
+    likeness = _likeness(sheet, copies, originals)
+    for row, original, like in zip(copies.tolist(), originals.tolist(), likeness, strict=True):
+        sheet.reasons[row].append(f"{_DUPLICATE}{original} ({', '.join(key)}), {like}")
 
 
 def _all_differ(code: NDArray[np.integer], room: int) -> bool:
@@ -316,10 +318,13 @@ _MOST_KEYS = 2**62
 _DENSE = 8
 
 
-def _likeness(sheet: _Sheet, row: int, original: int) -> str:
-    differing = []
+def _likeness(sheet: _Sheet, rows: NDArray[np.int64], originals: NDArray[np.int64]) -> list[str]:
+    """For each row the columns in which it differs from its original, in words."""
+    differing: list[list[str]] = [[] for _ in rows]
     for name, cells in sheet.cells.items():
-        pair = cells.iloc[[row, original]]
-        if not sheet.passed[name][row] or not (pair.isna().all() or pair.iloc[0] == pair.iloc[1]):
-            differing.append(name)
-    return f"other {', '.join(differing)}" if differing else "an exact copy"
+        one, other = (cells.iloc[places].reset_index(drop=True) for places in (rows, originals))
+        same = (one == other) | (one.isna() & other.isna())
+        alike = sheet.passed[name][rows] & same.to_numpy(np.bool_)
+        for place in np.flatnonzero(~alike).tolist():
+            differing[place].append(name)
+    return [f"other {', '.join(names)}" if names else "an exact copy" for names in differing]
