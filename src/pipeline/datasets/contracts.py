@@ -261,7 +261,7 @@ def _keep_first(sheet: _Sheet, key: list[str]) -> None:
     if not key:
         return
     code, room = _codes(sheet, key)
-    if not sheet.reasons and room <= _DENSE * sheet.size and _all_differ(code, room):
+    if not sheet.reasons and (_ascends(code) or (room <= _DENSE * sheet.size and _all_differ(code, room))):
         return
     good = sheet.good()
     rows = np.flatnonzero(good)
@@ -280,6 +280,11 @@ def _keep_first(sheet: _Sheet, key: list[str]) -> None:
         sheet.reasons[row].append(f"{_DUPLICATE}{original} ({', '.join(key)}), {like}")
 
 
+def _ascends(code: NDArray[np.integer]) -> bool:
+    """Whether every number is there and larger than the one before, as in a table sorted by its key."""
+    return bool(code[0] >= 0 and (code[1:] > code[:-1]).all())
+
+
 def _all_differ(code: NDArray[np.integer], room: int) -> bool:
     """Whether no number below ``room`` occurs twice; a mark for each is faster than sorting."""
     seen = np.zeros(room + 1, np.bool_)
@@ -292,13 +297,15 @@ def _codes(sheet: _Sheet, key: list[str]) -> tuple[NDArray[np.integer], int]:
 
     It is -1 where a cell of the key is missing or not of its type.
     """
-    columns = [sheet.codes[name] if name in sheet.codes else pd.factorize(sheet.cells[name])[0] for name in key]
-    sizes = [int(codes.max(initial=-1)) + 2 for codes in columns]
+    coded = [(name, sheet.codes[name] if name in sheet.codes else pd.factorize(sheet.cells[name])[0]) for name in key]
+    # The column that changes least counts most: then the numbers of a sorted table ascend, whatever it is sorted by.
+    coded.sort(key=lambda one: int(np.count_nonzero(one[1][1:] != one[1][:-1])))
+    sizes = [int(codes.max(initial=-1)) + 2 for _, codes in coded]
     # In place and no wider than needed: on millions of rows fetching memory takes longer than the sums.
     code: NDArray[Any] = np.zeros(sheet.size, np.int32 if math.prod(sizes) < _MOST_NARROW else np.int64)
     usable = np.ones(sheet.size, np.bool_)
     room = 1
-    for name, codes, size in zip(key, columns, sizes, strict=True):
+    for (name, codes), size in zip(coded, sizes, strict=True):
         room *= size
         if room > _MOST_KEYS:
             code, few = pd.factorize(code)
