@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+# Landed and its tests start many processes; without kept bytecode each compiles hundreds of modules anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help install run cases up test proof check format schema messages bench chaos screenshots lock clean
 .DEFAULT_GOAL := help

@@ -282,7 +282,7 @@ def _promises(
         return calibration(goal, earlier)
     periods = span_from(observed.periods, first)[observed.delay :] if first else ()
     gave = realised(observed.frame, goal, units, periods, bench.charter.seed) if periods else None
-    history = _history(bench, dataset)
+    history = _history(bench, dataset, observed)
     lengths = figure.periods, len(periods) or bench.stage.periods
     expected = predicted(figure, len(units), goal, *(swing(history, goal, length) for length in lengths))
     promise = Promise(bench.record.number, bench.stage.name, expected, gave, len(periods), len(units))
@@ -299,13 +299,9 @@ def _confirmed(candidates: Candidates) -> Figure | None:
     return Figure(scores[candidates.challenger].confirming, units, backtest.periods * len(games))
 
 
-def _history(bench: Workbench, dataset: Dataset) -> Observed:
+def _history(bench: Workbench, dataset: Dataset, observed: Observed) -> Observed:
     """What was observed while every unit followed today's rule: before the project's first iteration was played."""
-    observed = bench.problem.observed(bench.charter, dataset)
-    first = next(
-        (record.result for record in all_iterations(bench.ledger, bench.charter.project) if record.result), None
-    )
-    if first is None:
-        return observed
-    begun = date.fromisoformat(first["cutoff"]) + LENGTH[bench.charter.data.period]
-    return observed.before(begun.isoformat())
+    results = (record.result for record in all_iterations(bench.ledger, bench.charter.project))
+    first = next((result for result in results if result), None)
+    cutoff = date.fromisoformat(first["cutoff"]) if first else dataset.cutoff
+    return observed.before((cutoff + LENGTH[bench.charter.data.period]).isoformat())

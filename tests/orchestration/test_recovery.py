@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import time
 from collections import Counter
 from pathlib import Path
 
@@ -121,6 +122,28 @@ def test_a_training_goes_on_while_prefects_server_is_away(stack):
     assert worker.poll() is None  # the same one, which waited
     assert [times for what, times in stack.noted().items() if what.startswith(f"train-begin {project}")] == [1, 1]
     assert Counter(event.kind for event in stack.ledger.events(project))["iteration.running"] == 1
+
+
+@pytest.mark.parametrize("with_its_worker", [False, True], ids=["flow", "flow-and-worker"])
+def test_a_killed_training_begins_again_within_a_minute(stack, with_its_worker):
+    project = f"cut-off-{with_its_worker}".lower()
+    open_by_hand(stack.ledger, stack.deploy(stack.charter(project, 5)), stack.root / "source", "robin")
+
+    def begun() -> int:
+        return sum(times for what, times in stack.noted().items() if what.startswith(f"train-begin {project}"))
+
+    stack.until(begun, "it trains")
+    if with_its_worker:
+        stack.kill("worker")
+    assert stack.kill_flows() == 1
+    killed = time.monotonic()
+    if with_its_worker:
+        stack.start("worker")
+    stack.until(lambda: begun() == 2, "it trains again")
+    seconds = time.monotonic() - killed
+    assert seconds <= 60
+    stack.wait_for_review(1, project)
+    assert stack.noted()[trained_first(stack, project)] == 1  # begun twice, finished once
 
 
 def trained_first(stack: Stack, project: str) -> str:

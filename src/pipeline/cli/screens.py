@@ -210,7 +210,7 @@ def show_waiting(ledger: "Ledger", project: str) -> None:
 
 def show_looking_further(rows: "Sequence[CaseRow]") -> None:
     """Where the evidence lies and which commands go deeper."""
-    made = table("evidence", "in a browser")
+    made = table("evidence", "page")
     for row in rows:
         made.add_row(f"iteration {row.record.number}, {row.record.stage}", str((row.record.result or {})["report"]))
     console().print(made)

@@ -261,7 +261,7 @@ def _keep_first(sheet: _Sheet, key: list[str]) -> None:
     if not key:
         return
     code, room = _codes(sheet, key)
-    if not sheet.reasons and room <= _DENSE * sheet.size and _all_differ(code, room):
+    if not sheet.reasons and (_ascends(code) or (room <= _DENSE * sheet.size and _all_differ(code, room))):
         return
     good = sheet.good()
     rows = np.flatnonzero(good)
@@ -274,8 +274,15 @@ def _keep_first(sheet: _Sheet, key: list[str]) -> None:
         return
     near = np.minimum(np.searchsorted(code[kept], code[others]), len(kept) - 1)
     same = (code[kept[near]] == code[others]) & (kept[near] < others)
-    for row, original in zip(others[same].tolist(), kept[near][same].tolist(), strict=True):
-        sheet.reasons[row].append(f"{_DUPLICATE}{original} ({', '.join(key)}), {_likeness(sheet, row, original)}")
+    copies, originals = others[same], kept[near][same]
+    likeness = _likeness(sheet, copies, originals)
+    for row, original, like in zip(copies.tolist(), originals.tolist(), likeness, strict=True):
+        sheet.reasons[row].append(f"{_DUPLICATE}{original} ({', '.join(key)}), {like}")
+
+
+def _ascends(code: NDArray[np.integer]) -> bool:
+    """Whether every number is there and larger than the one before, as in a table sorted by its key."""
+    return bool(code[0] >= 0 and (code[1:] > code[:-1]).all())
 
 
 def _all_differ(code: NDArray[np.integer], room: int) -> bool:
@@ -290,13 +297,15 @@ def _codes(sheet: _Sheet, key: list[str]) -> tuple[NDArray[np.integer], int]:
 
     It is -1 where a cell of the key is missing or not of its type.
     """
-    columns = [sheet.codes[name] if name in sheet.codes else pd.factorize(sheet.cells[name])[0] for name in key]
-    sizes = [int(codes.max(initial=-1)) + 2 for codes in columns]
+    coded = [(name, sheet.codes[name] if name in sheet.codes else pd.factorize(sheet.cells[name])[0]) for name in key]
+    # The column that changes least counts most: then the numbers of a sorted table ascend, whatever it is sorted by.
+    coded.sort(key=lambda one: int(np.count_nonzero(one[1][1:] != one[1][:-1])))
+    sizes = [int(codes.max(initial=-1)) + 2 for _, codes in coded]
     # In place and no wider than needed: on millions of rows fetching memory takes longer than the sums.
     code: NDArray[Any] = np.zeros(sheet.size, np.int32 if math.prod(sizes) < _MOST_NARROW else np.int64)
     usable = np.ones(sheet.size, np.bool_)
     room = 1
-    for name, codes, size in zip(key, columns, sizes, strict=True):
+    for (name, codes), size in zip(coded, sizes, strict=True):
         room *= size
         if room > _MOST_KEYS:
             code, few = pd.factorize(code)
@@ -316,10 +325,13 @@ _MOST_KEYS = 2**62
 _DENSE = 8
 
 
-def _likeness(sheet: _Sheet, row: int, original: int) -> str:
-    differing = []
+def _likeness(sheet: _Sheet, rows: NDArray[np.int64], originals: NDArray[np.int64]) -> list[str]:
+    """For each row the columns in which it differs from its original, in words."""
+    differing: list[list[str]] = [[] for _ in rows]
     for name, cells in sheet.cells.items():
-        pair = cells.iloc[[row, original]]
-        if not sheet.passed[name][row] or not (pair.isna().all() or pair.iloc[0] == pair.iloc[1]):
-            differing.append(name)
-    return f"other {', '.join(differing)}" if differing else "an exact copy"
+        one, other = (cells.iloc[places].reset_index(drop=True) for places in (rows, originals))
+        same = (one == other) | (one.isna() & other.isna())
+        alike = sheet.passed[name][rows] & same.to_numpy(np.bool_)
+        for place in np.flatnonzero(~alike).tolist():
+            differing[place].append(name)
+    return [f"other {', '.join(names)}" if names else "an exact copy" for names in differing]

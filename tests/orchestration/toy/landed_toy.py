@@ -19,6 +19,7 @@ from pipeline.evaluation.observed import Observed
 from pipeline.evaluation.outcomes import KpiDefinition, Outcomes
 from pipeline.problems.base import TrainedCandidate
 
+BASELINES = ("today", "average")
 UNITS = tuple(f"D{place:02d}" for place in range(12))
 WEEKS = 30
 MONDAY = date(2026, 1, 5)
@@ -55,7 +56,7 @@ class Toy:
         return {KPI.name: KPI}
 
     def baselines(self, charter):
-        return ("today",)
+        return BASELINES
 
     def check(self, charter):
         return ()
@@ -97,7 +98,7 @@ class Toy:
     def load_candidate(self, spec, directory):
         text = (directory / "model.json").read_bytes()
         factor = json.loads(text)["factor"]
-        arms = (spec.name, "baseline:today")
+        arms = (spec.name, *(f"baseline:{name}" for name in BASELINES))
         frame = pd.concat([self._rows(name, factor, cutoff) for name in arms for cutoff in "ab"])
         backtest = Outcomes(frame, ("cutoff",), 4, "replay", "made up")
         return TrainedCandidate(
