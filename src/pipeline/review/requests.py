@@ -7,7 +7,7 @@ from datetime import timedelta
 from functools import lru_cache
 from typing import Any, Literal
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 
 from pipeline.charter import DECISIONS, Charter, DecisionName, Role
 from pipeline.charter.reading import charter_from_canonical
@@ -16,6 +16,9 @@ from pipeline.ledger import IterationRecord, Reader, Transaction, get_iteration,
 from pipeline.ledger.chain import canonical
 from pipeline.ledger.tables import reviews
 from pipeline.verdicts import Verdict
+
+#: Asked whenever a review is looked at, so put together once.
+_BY_ID = select(reviews).where(reviews.c.id == bindparam("review"))
 
 ReviewState = Literal["open", "decided", "applied", "stale"]
 
@@ -135,8 +138,8 @@ def request_review(
 
 def find_review(reader: Reader, review_id: str) -> ReviewRequest | None:
     """The request of this id, or None."""
-    rows = reader.rows(select(reviews).where(reviews.c.id == review_id))
-    return _request(rows[0]) if rows else None
+    rows = reader.rows(_BY_ID, {"review": review_id})
+    return to_request(rows[0]) if rows else None
 
 
 def reviews_of(reader: Reader, record: IterationRecord) -> tuple[ReviewRequest, ...]:
@@ -144,7 +147,7 @@ def reviews_of(reader: Reader, record: IterationRecord) -> tuple[ReviewRequest, 
     query = select(reviews).where(
         reviews.c.project == record.project, reviews.c.number == record.number, reviews.c.stage == record.stage
     )
-    return tuple(_request(row) for row in reader.rows(query.order_by(reviews.c.revision)))
+    return tuple(to_request(row) for row in reader.rows(query.order_by(reviews.c.revision)))
 
 
 def iteration_of(reader: Reader, request: ReviewRequest) -> IterationRecord:
@@ -238,7 +241,8 @@ def _told(request: ReviewRequest) -> dict[str, list[Role]]:
     return {name: list(roles) for name, roles in request.signers.items()}
 
 
-def _request(row: Mapping[str, Any]) -> ReviewRequest:
+def to_request(row: Mapping[str, Any]) -> ReviewRequest:
+    """A request from its stored columns."""
     fields = {name: row[name] for name in ReviewRequest.__dataclass_fields__ if name != "iteration"}
     fields["allowed"] = tuple(json.loads(row["allowed"]))
     fields["signers"] = {name: tuple(roles) for name, roles in json.loads(row["signers"]).items()}

@@ -14,9 +14,9 @@ from pipeline.ledger import Event, IterationRecord, all_iterations, project_end
 from pipeline.review import Filed, ReviewRequest, charter_of, items_of, reviews_of
 from pipeline.rollout import Release, current
 from pipeline.rollout.limits import planned_spending
-from pipeline.web.site import Site
+from pipeline.web.site import Site, today
 from pipeline.web.threads import on_few_threads
-from pipeline.web.visitors import signed_in, today
+from pipeline.web.visitors import signed_in
 from pipeline.web.wording import state, status
 
 router = APIRouter(include_in_schema=False)
@@ -99,7 +99,7 @@ def find_project(site: Site, project: str) -> ProjectShown:
 
 
 def _find(site: Site, project: str) -> ProjectShown:
-    reader = site.ledger
+    reader = site.reader
     records = all_iterations(reader, project)
     charter = charter_of(records[-1])
     released = current(reader, project)
