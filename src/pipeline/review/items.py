@@ -126,7 +126,9 @@ def settle(tx: Transaction, project: str, item: str, status: ItemStatus, reason:
     )
 
 
-def record_effect(tx: Transaction, project: str, item: str, effect: Mapping[str, Any], *, actor: str) -> None:
+def record_effect(
+    tx: Transaction, project: str, item: str, effect: Mapping[str, Any], *, iteration: str, actor: str
+) -> None:
     """Record the measured effect of an applied item.
 
     Args:
@@ -134,6 +136,7 @@ def record_effect(tx: Transaction, project: str, item: str, effect: Mapping[str,
         project: the project.
         item: id of the item.
         effect: JSON figures, such as the paired difference and its interval.
+        iteration: subject of the iteration that measured it.
         actor: who measured, usually the identity that started the run.
     """
     tx.execute(
@@ -141,7 +144,7 @@ def record_effect(tx: Transaction, project: str, item: str, effect: Mapping[str,
         .where(feedback_items.c.project == project, feedback_items.c.id == item)
         .values(effect=canonical(effect))
     )
-    tx.append("feedback.measured", project, item, actor, "", {"effect": dict(effect)})
+    tx.append("feedback.measured", project, item, actor, "", {"effect": dict(effect), "iteration": iteration})
 
 
 def _filed(row: Mapping[str, Any], told: Mapping[str, Any]) -> Filed:
