@@ -18,6 +18,7 @@ from pipeline.reporting.evidence import (
     QuarantineReason,
     WeeklyPoint,
 )
+from pipeline.reporting.refusals import refusal
 
 #: Kinds of refused rows shown; the count of the others is shown too.
 REASONS_SHOWN = 12
@@ -29,9 +30,11 @@ def data_shown(dataset: Dataset) -> DataShown:
     rows = quarantine.rows
     reasons: list[QuarantineReason] = []
     if len(rows):
-        groups = rows.groupby(["table", "reason"], sort=True)
+        worded = rows["reason"].map({reason: refusal(str(reason)) for reason in rows["reason"].unique()})
+        words = {str(text): text for text in worded}
+        groups = rows.groupby([rows["table"], worded.astype(str)], sort=True)
         reasons = [
-            QuarantineReason(str(table), str(reason), len(part), _shorten(str(part["content"].iloc[0])))
+            QuarantineReason(str(table), words[str(reason)], len(part), _shorten(str(part["content"].iloc[0])))
             for (table, reason), part in groups
         ]
     reasons.sort(key=lambda reason: (-reason.rows, reason.table, reason.reason))

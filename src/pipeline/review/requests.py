@@ -12,6 +12,7 @@ from sqlalchemy import bindparam, select
 from pipeline.charter import DECISIONS, Charter, DecisionName, Role
 from pipeline.charter.reading import charter_from_canonical
 from pipeline.errors import Finding, LedgerError, Refused
+from pipeline.language import legend, recalled
 from pipeline.ledger import IterationRecord, Reader, Transaction, get_iteration, transition
 from pipeline.ledger.chain import canonical
 from pipeline.ledger.tables import reviews
@@ -174,6 +175,11 @@ def _charter(text: str) -> Charter:
     return charter_from_canonical(json.loads(text))
 
 
+def _blocking(kept: Mapping[str, Any]) -> Blocking:
+    told = kept.get("legend", {})
+    return Blocking(kept["gate"], *(recalled(kept[name], told) for name in ("title", "reason")))
+
+
 def decide_once(tx: Transaction, request: ReviewRequest, decision: DecisionName) -> bool:
     """Compare and set: store the decision if the request is still open; False when somebody was first."""
     now = tx.now().isoformat(timespec="microseconds")
@@ -215,7 +221,8 @@ def _lapse(tx: Transaction, earlier: Sequence[ReviewRequest], successor: ReviewR
 
 
 def _store(tx: Transaction, request: ReviewRequest) -> None:
-    blocking = [asdict(verdict) for verdict in request.blocking]
+    # With what is needed to say a verdict in another language than the one it was given in.
+    blocking = [{**asdict(verdict), "legend": legend(verdict)} for verdict in request.blocking]
     values = {
         **asdict(request),
         "number": request.iteration,
@@ -246,5 +253,5 @@ def to_request(row: Mapping[str, Any]) -> ReviewRequest:
     fields = {name: row[name] for name in ReviewRequest.__dataclass_fields__ if name != "iteration"}
     fields["allowed"] = tuple(json.loads(row["allowed"]))
     fields["signers"] = {name: tuple(roles) for name, roles in json.loads(row["signers"]).items()}
-    fields["blocking"] = tuple(Blocking(**verdict) for verdict in json.loads(row["blocking"]))
+    fields["blocking"] = tuple(_blocking(verdict) for verdict in json.loads(row["blocking"]))
     return ReviewRequest(iteration=row["number"], **fields)

@@ -1,6 +1,6 @@
 """Project: the charter in plain words, the ladder with what was measured on each rung, people, money, next looks."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -59,7 +59,8 @@ class Pass:
 class ProjectShown:
     """All that the page shows, from the newest iteration's charter and the ledger.
 
-    ``planned`` is the money the charter plans for the stages that were entered, in its currency.
+    ``planned`` is the money the charter plans for the stages that were entered, in its currency; ``titles`` are the
+    words for the KPIs that were measured, by name.
     """
 
     charter: Charter
@@ -71,6 +72,7 @@ class ProjectShown:
     delegations: tuple[Delegation, ...]
     unit_word: str
     planned: float
+    titles: Mapping[str, str]
 
 
 @router.get("/projects")
@@ -114,6 +116,7 @@ def _find(site: Site, project: str) -> ProjectShown:
         delegations=tuple(one for one in delegations(reader, project) if one.ended_at is None),
         unit_word=words[-1] if words else "units",
         planned=planned_spending(charter, [one.stage for one in records]),
+        titles={name: kpi["title"] for one in records if one.result for name, kpi in one.result["kpis"].items()},
     )
 
 
