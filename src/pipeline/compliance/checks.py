@@ -35,7 +35,7 @@ def non_ml_alternative(inputs: ControlInputs) -> Answer:
     reason = say(
         "{number} ways to do without a model were played beside it on the same units; the best, {best}, gave {kpi} of "
         "{value}, the model {model}: {so}.",
-        number=len(measured), best=_arm(best), kpi=term(kpi.name.replace("_", " ").capitalize()),
+        number=len(measured), best=_arm(best), kpi=term(kpi.name.replace("_", " ")),
         value=f"{measured[best]:.4g}", model=f"{inputs.model:.4g}",
         so=say("the model is better") if beaten else say("doing without a model is as good or better"),
     )  # fmt: skip

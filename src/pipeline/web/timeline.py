@@ -67,7 +67,7 @@ def tell(event: Event, settings: Settings, traces: Mapping[str, Trace], language
         traces: where to look further, by what an event is about: an iteration or a review.
         language: the reader's, of the report a link opens.
     """
-    sign, words = _KNOWN.get(event.kind, ("·", _unknown))
+    sign, words = KNOWN.get(event.kind, ("·", _unknown))
     finding = event.body.get("finding")
     told = event.body.get("legend", {})
     refused = recalled(str(finding.get("found", "")), told) if isinstance(finding, Mapping) else ""
@@ -150,7 +150,7 @@ def _unknown(event: Event) -> str:
     return event.kind
 
 
-_KNOWN: Mapping[str, tuple[str, Callable[[Event], str]]] = {
+KNOWN: Mapping[str, tuple[str, Callable[[Event], str]]] = {
     "review.requested": ("?", lambda e: say("A decision was asked for: {what}", **_of(e))),
     "review.signed": ("✓", _signed),
     "review.refused": ("✗", lambda e: say("{who} was refused on {what}", **_of(e))),
