@@ -35,6 +35,7 @@ def walked(install):
     make_token(ledger, "ana.ruiz", "Phone")
     sign(ledger, review.id, "tom.okoye", "stop", "It is too early.", review.report_digest)
     given = [site.pack.evidence, site.pack.evidence.charter.canonical(), PEOPLE, ITEM.model_dump(), "It is too early."]
+    given += [[arm.name.removeprefix("baseline:") for arm in site.pack.evidence.arms]]
     given += [[event.actor, event.subject, event.project, event.kind] for event in ledger.events()]
     return site, set(said([*given, "Olga Admin", "ana.silva"]))
 
