@@ -30,9 +30,12 @@ def data_shown(dataset: Dataset) -> DataShown:
     rows = quarantine.rows
     reasons: list[QuarantineReason] = []
     if len(rows):
-        worded = rows["reason"].map({reason: refusal(str(reason)) for reason in rows["reason"].unique()})
-        words = {str(text): text for text in worded}
-        groups = rows.groupby([rows["table"], worded.astype(str)], sort=True)
+        worded = {reason: refusal(reason) for reason in map(str, rows["reason"].unique())}
+        # A column of texts would forget how they are said in another language.
+        words = {str(text): text for text in worded.values()}
+        groups = rows.groupby(
+            ["table", rows["reason"].map({reason: str(text) for reason, text in worded.items()})], sort=True
+        )
         reasons = [
             QuarantineReason(str(table), words[str(reason)], len(part), _shorten(str(part["content"].iloc[0])))
             for (table, reason), part in groups
