@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from pipeline.charter import Charter
+from pipeline.language import joined, say
 from pipeline.ledger import IterationRecord
 from pipeline.reporting.evidence import DecisionOption
 from pipeline.review.consequences import consequence
@@ -20,7 +21,7 @@ def decision_options(
             decision=decision,
             consequence=consequence(charter, record, decision, unit_word),
             available=not (decision == "advance" and blocking),
-            reason=f"not met: {'; '.join(blocking)}" if decision == "advance" and blocking else "",
+            reason=say("not met: {gates}", gates=joined(blocking, "; ")) if decision == "advance" and blocking else "",
             signers=offer.signers[decision],
         )
         for decision in offer.decisions

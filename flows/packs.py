@@ -279,6 +279,8 @@ def _arm_figures(judgement: Judgement) -> dict[str, dict[str, list[float]]]:
 def _label(name: str) -> str:
     if name.startswith("baseline:"):
         return say("{name} (no ML)", name=term(name.removeprefix("baseline:").replace("_", " ")))
+    if name.startswith("without "):
+        return say("model without {item}", item=name.removeprefix("without "))
     return say("model {name}", name=name)
 
 

@@ -247,8 +247,9 @@ def _keep_effects(bench: Workbench, effects: tuple[Effect, ...]) -> None:
             triples = {"with": one.with_item, "without": one.without_item, "difference": one.difference}
             figures = {name: [at.value, at.low, at.high] for name, at in triples.items()}
             record_effect(
-                tx, bench.charter.project, one.item, {"kpi": one.kpi, **figures}, actor=bench.record.started_by
-            )
+                tx, bench.charter.project, one.item, {"kpi": one.kpi, **figures},
+                iteration=bench.record.subject, actor=bench.record.started_by,
+            )  # fmt: skip
 
 
 @step

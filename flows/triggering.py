@@ -5,6 +5,7 @@ from pathlib import Path
 
 from flows.opening import open_next, refuse_stopped
 from pipeline.charter import Charter
+from pipeline.language import legend
 from pipeline.ledger import IterationRecord, Ledger, all_iterations, open_key, requeue
 from pipeline.monitoring.trigger import Trigger
 
@@ -43,6 +44,7 @@ def open_by_trigger(ledger: Ledger, charter: Charter, location: Path, trigger: T
         CharterError: an approved patch no longer fits the charter file.
     """
     told = {"kind": trigger.kind, "sentence": trigger.sentence, "figures": dict(trigger.figures)}
+    explained = {**told, "legend": legend(trigger.sentence)}
     with ledger.transaction() as tx:
         refuse_stopped(tx, charter)
         records = all_iterations(tx, charter.project)
@@ -50,7 +52,7 @@ def open_by_trigger(ledger: Ledger, charter: Charter, location: Path, trigger: T
         if last is not None and last.state != "closed":
             again = last.state in {"failed", "refused"}
             happened = "trigger.taken_up" if again else "trigger.merged"
-            tx.append(happened, charter.project, last.subject, trigger.asked_by, "", told)
+            tx.append(happened, charter.project, last.subject, trigger.asked_by, "", explained)
             if again:
                 requeue(tx, open_key(last.project, last.number, last.stage), trigger.asked_by)
             return Triggered(last, merged=not again)

@@ -53,7 +53,7 @@ def test_doing_without_a_model_must_be_measured_twice(inputs: ControlInputs) -> 
 
 def test_the_best_alternative_is_shown_even_when_it_beats_the_model(inputs: ControlInputs) -> None:
     good = judged(inputs, "non_ml_alternative")
-    assert "the best, seasonal_naive, gave stockout_rate of 0.07, the model 0.05: the model is better" in good.reason
+    assert "the best, seasonal naive, gave stockout rate of 0.07, the model 0.05: the model is better" in good.reason
     beaten = judged(replace(inputs, model=0.075), "non_ml_alternative")
     assert beaten.outcome == "pass"
     assert "as good or better" in beaten.reason

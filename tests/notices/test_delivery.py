@@ -14,14 +14,14 @@ from hypothesis import given
 from hypothesis import settings as options
 from hypothesis import strategies as st
 
-from pipeline.language import say
+from pipeline.language import say, translator
 from pipeline.ledger import Ledger, verify
 from pipeline.ledger.tables import accounts
 from pipeline.notices import deliver_notice, due_notices, enqueue_notice
 from pipeline.notices.channels import harmless, one_line
 from pipeline.notices.delivery import WAITS
 from pipeline.settings import Settings
-from tests.notices.receivers import Clock
+from tests.notices.receivers import Clock, Webhook
 from tests.review.cases import a_charter, kinds, start
 
 
@@ -111,6 +111,28 @@ def test_a_broken_channel_is_tried_again_and_does_not_hold_up_others(ledger_at, 
     assert len(mail.got) == 1
     assert len(webhook.got) == 2
     assert len(set(webhook.ids)) == 1
+
+
+def test_nothing_is_lost_while_the_receiver_is_away_and_each_hears_it_once_in_their_language(ledger_at, clock):
+    start(ledger_at, charter(ana="hook", joao="hook"))
+    with ledger_at.transaction() as tx:
+        for name, language in (("ana", "zh_Hans"), ("joao", "en")):
+            account = {"id": name, "name": name, "email": f"{name}@example.com", "language": language}
+            rights = {"admin": False, "auditor": False, "active": True, "created_at": "2026-11-02"}
+            tx.execute(accounts.insert().values(**account, **rights))
+    with Webhook() as gone:
+        away = settings(hook=gone.url)
+    stopped = say("It stopped and waits to be taken up again: {reason}", reason="x")
+    tell(ledger_at, sentence=stopped, audience=("ana", "joao"))
+    assert deliver_all(ledger_at, away) == ["waiting", "waiting"], "nobody listens there"
+    clock.pass_by(seconds=WAITS[0].total_seconds())
+    with Webhook() as back:
+        assert deliver_all(ledger_at, settings(hook=back.url)) == ["sent", "sent"]
+        clock.pass_by(days=9)
+        assert deliver_all(ledger_at, settings(hook=back.url)) == []
+    heard = sorted(body["message"] for body, _ in back.got)
+    assert ["It stopped" in text for text in heard] == [True, False]
+    assert translator("zh_Hans").show(stopped) in heard[1]
 
 
 def test_what_failed_too_often_ends_as_an_event_without_the_address(ledger_at, clock, webhook):

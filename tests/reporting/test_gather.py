@@ -11,6 +11,7 @@ from pipeline.charter.difference import Change
 from pipeline.datasets.dataset import Dataset, Quarantine
 from pipeline.evaluation.outcomes import Interval, KpiDefinition, Outcomes
 from pipeline.evaluation.selection import Choice, Score
+from pipeline.language import translator
 from pipeline.reporting.gather import (
     REASONS_SHOWN,
     arms_shown,
@@ -50,6 +51,13 @@ def test_each_reason_bears_one_of_its_rows() -> None:
         ("a", "negative", 2, '{"row": 0}'),
         ("b", "unknown", 1, '{"row": 1}'),
     ]
+
+
+def test_alike_refusals_are_one_reason_that_can_be_said_in_chinese() -> None:
+    twice = [("a", f"same key as row {row} (store, week), an exact copy") for row in range(3)]
+    (found,) = data_shown(dataset(twice)).reasons
+    assert (found.reason, found.rows) == ("a key that occurs twice (store, week), an exact copy", 3)
+    assert translator("zh_Hans").show(found.reason) == "键重复（store, week），内容完全相同"
 
 
 def test_weekly_points_are_the_ratio_of_sums_that_sql_gives() -> None:

@@ -47,7 +47,7 @@ def test_a_measured_effect_is_kept_with_the_item_and_in_the_chain(ledger):
     sign(ledger, review.id, "ana", "iterate", "see items", REPORT, [an_item(1)])
     effect = {"kpi": "stockout_rate", "difference": [-0.01, -0.02, -0.001]}
     with ledger.transaction() as tx:
-        record_effect(tx, "shop", "F1", effect, actor="scheduler")
+        record_effect(tx, "shop", "F1", effect, iteration="shop/2/pilot", actor="scheduler")
     assert items_of(ledger, "shop")[0].effect == effect
-    assert next(ledger.events(kind="feedback.measured")).body == {"effect": effect}
+    assert next(ledger.events(kind="feedback.measured")).body == {"effect": effect, "iteration": "shop/2/pilot"}
     assert verify(ledger).intact

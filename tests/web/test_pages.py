@@ -10,15 +10,17 @@ import pytest
 from pipeline.accounts import change_language
 from pipeline.charter.reading import charter_from_canonical
 from pipeline.compliance.library import Control
+from pipeline.language import say
 from pipeline.ledger import all_iterations
 from pipeline.ledger.chain import canonical
 from pipeline.ledger.tables import iterations
 from pipeline.reporting.pack import MANIFEST
-from pipeline.review import FeedbackItem, mark_applied, sign
+from pipeline.review import FeedbackItem, mark_applied, record_effect, sign
 from pipeline.review.attesting import waive
 from pipeline.review.listing import show_review
+from pipeline.verdicts import Verdict
 from pipeline.web.messages import review_in_full
-from tests.web.made import PEOPLE, PROJECT
+from tests.web.made import PEOPLE, PROJECT, write_pack
 
 ADDRESS = f"/projects/{PROJECT}"
 EVERY = [
@@ -174,6 +176,31 @@ def test_every_item_about_an_iteration_links_to_review_report_and_runs(install, 
         (row,) = about.all("li", id=f"event-{event.seq}")
         wanted = ["Report", "MLflow run", "Prefect run", *(["Review"] if event.kind.startswith("review.") else [])]
         assert [title for title in wanted if title not in row.text] == [], event.kind
+
+
+def test_what_was_measured_links_to_the_iteration_that_measured_it(install, settings):
+    site = install(using=settings.model_copy(update={"prefect_page": "http://prefect.test"}))
+    subject = f"{site.review.project}/3/pilot"
+    rung = {"number": 3, "stage": "pilot"}
+    with site.ledger.transaction() as tx:
+        record_effect(tx, site.review.project, "F1", {"kpi": "x"}, iteration=subject, actor="scheduler")
+        tx.append("rollout.effect_measured", site.review.project, "pilot", "scheduler", "", rung)
+        tx.append("rollout.released", site.review.project, "pilot", "ana.ruiz", "sponsor", {"review": site.review.id})
+    told = list(site.ledger.events())[-3:]
+    about = site.browser("ana.ruiz").get("/history")
+    for event in told:
+        (row,) = about.all("li", id=f"event-{event.seq}")
+        assert [title for title in ("Report", "MLflow run", "Prefect run") if title not in row.text] == [], event.kind
+
+
+def test_why_a_decision_is_barred_is_told_in_the_readers_language(install, barred_pack, tmp_path):
+    reason = say("{column}: missing", column="units")
+    verdict = Verdict("kpi.beats_baseline", say("a whole number"), "fail", "block", reason, {})
+    shown = replace(barred_pack.evidence, verdicts=(*barred_pack.evidence.verdicts[:-1], verdict))
+    site = install(write_pack(tmp_path / "barred", shown))
+    assert "units: missing" in site.browser("maria.lind").get(f"/reviews/{site.review.id}").words
+    change_language(site.ledger, "maria.lind", "zh_Hans")
+    assert "units：缺失" in site.browser("maria.lind").get(f"/reviews/{site.review.id}").words
 
 
 def test_what_became_of_feedback_is_told_in_the_readers_language(site, ana):

@@ -60,7 +60,7 @@ def test_a_failure_is_not_remembered(remembers):
 def test_it_forgets_the_oldest(remembers):
     for number in range(1000):
         remembers.lasting(("many", number), lambda: "x")
-    assert len(remembers._kept) <= 256
+    assert len(remembers._values) <= 256
 
 
 def test_a_signature_shows_on_the_pages_of_everybody_at_once(site):

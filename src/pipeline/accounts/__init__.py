@@ -5,12 +5,12 @@ What is not allowed raises :class:`pipeline.errors.Refused`.
 """
 
 from pipeline.accounts.administration import change_rights, deactivate, reactivate
-from pipeline.accounts.delegations import Delegation, delegate, delegations, end_delegation, in_force
+from pipeline.accounts.delegations import Delegation, delegate, delegations, end_delegation, in_force, in_force_today
 from pipeline.accounts.external import client_address, user_from_claims, user_from_proxy
 from pipeline.accounts.invitations import Invitation, accept, invite, invited, reset
 from pipeline.accounts.local import Operator, operator
-from pipeline.accounts.naming import people_of
-from pipeline.accounts.rights import Action, may, note_export, projects_of, require, role_of
+from pipeline.accounts.naming import people_of, people_of_all
+from pipeline.accounts.rights import Action, may, note_export, projects_of, require, role_of, visible_to
 from pipeline.accounts.sessions import (
     NewSession,
     Session,
@@ -63,6 +63,7 @@ __all__ = [
     "find_by_email",
     "find_user",
     "in_force",
+    "in_force_today",
     "invite",
     "invited",
     "make_token",
@@ -71,6 +72,7 @@ __all__ = [
     "note_use",
     "operator",
     "people_of",
+    "people_of_all",
     "projects_of",
     "prove",
     "reactivate",
@@ -86,4 +88,5 @@ __all__ = [
     "user_from_claims",
     "user_from_proxy",
     "users",
+    "visible_to",
 ]

@@ -122,6 +122,15 @@ def in_force(reader: Reader, user_id: str, project: str | None = None) -> tuple[
     return tuple(one for one in mine if not one.ended_at and one.holds_at(now) and _still_theirs(reader, one))
 
 
+def in_force_today(reader: Reader) -> dict[str, tuple[Delegation, ...]]:
+    """As :func:`in_force`, everybody's at once, by who received them."""
+    now = reader.now()
+    today = now.astimezone(UTC).date().isoformat()
+    lasting = _read(reader, select(tables.delegations).where(tables.delegations.c.ends >= today))
+    valid = [one for one in lasting if not one.ended_at and one.holds_at(now) and _still_theirs(reader, one)]
+    return {name: tuple(one for one in valid if one.delegate == name) for name in {one.delegate for one in valid}}
+
+
 def from_to(reader: Reader, project: str, giver: str, to: str) -> Delegation | None:
     """The delegation that lets one person play another's role now, or None."""
     return next((one for one in in_force(reader, to, project) if one.giver == giver), None)

@@ -3,11 +3,30 @@
 import json
 from functools import lru_cache
 
-from sqlalchemy import and_, func, select
+from sqlalchemy import and_, bindparam, func, select
 
 from pipeline.charter import Person
 from pipeline.ledger import Reader
 from pipeline.ledger.tables import iterations
+
+_COLUMNS = (iterations.c.project, iterations.c.charter)
+_LAST = (
+    select(iterations.c.project, func.max(iterations.c.position).label("position"))
+    .group_by(iterations.c.project)
+    .subquery()
+)
+#: Asked with every page of the site, so put together once.
+_EVERY = (
+    select(*_COLUMNS)
+    .join(_LAST, and_(iterations.c.project == _LAST.c.project, iterations.c.position == _LAST.c.position))
+    .order_by(iterations.c.project)
+)
+_ONE = (
+    select(*_COLUMNS)
+    .where(iterations.c.project == bindparam("project"))
+    .order_by(iterations.c.position.desc())
+    .limit(1)
+)
 
 
 def people_of(reader: Reader, project: str) -> tuple[Person, ...]:
@@ -17,14 +36,7 @@ def people_of(reader: Reader, project: str) -> tuple[Person, ...]:
 
 def people_of_all(reader: Reader, project: str | None = None) -> dict[str, tuple[Person, ...]]:
     """The people of every project, or of one, by the project's name in order."""
-    newest = select(iterations.c.project, func.max(iterations.c.position).label("position"))
-    if project is not None:
-        newest = newest.where(iterations.c.project == project)
-    last = newest.group_by(iterations.c.project).subquery()
-    query = select(iterations.c.project, iterations.c.charter).join(
-        last, and_(iterations.c.project == last.c.project, iterations.c.position == last.c.position)
-    )
-    rows = reader.rows(query.order_by(iterations.c.project))
+    rows = reader.rows(_EVERY) if project is None else reader.rows(_ONE, {"project": project})
     return {row["project"]: _people(row["charter"]) for row in rows}
 
 

@@ -4,13 +4,13 @@ What a person is to a project comes from the charter (named), from a delegation 
 site (admin, auditor). Being an admin is no role: an admin signs only where a charter names them.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal
 
-from pipeline.accounts.delegations import in_force
+from pipeline.accounts.delegations import Delegation, in_force
 from pipeline.accounts.naming import people_of_all, person_of
 from pipeline.accounts.users import User, find_user
-from pipeline.charter import Role
+from pipeline.charter import Person, Role
 from pipeline.errors import Finding, Refused
 from pipeline.language import say, term
 from pipeline.ledger import Ledger, Reader
@@ -97,11 +97,22 @@ def projects_of(reader: Reader, user: User) -> tuple[str, ...]:
     now = find_user(reader, user.id)
     if now is None or not now.active:
         return ()
-    received = {one.project for one in in_force(reader, now.id)}
+    return visible_to(now, in_force(reader, now.id), people_of_all(reader))
+
+
+def visible_to(user: User, received: Iterable[Delegation], named: Mapping[str, Sequence[Person]]) -> tuple[str, ...]:
+    """The projects an active account may view, by name. Pure.
+
+    Args:
+        user: the account as it is now.
+        received: the delegations to it that are in force.
+        named: the people of every project's newest charter.
+    """
+    handed = {one.project for one in received}
     return tuple(
         project
-        for project, people in people_of_all(reader).items()
-        if now.admin or now.auditor or project in received or any(person.id == now.id for person in people)
+        for project, people in named.items()
+        if user.admin or user.auditor or project in handed or any(person.id == user.id for person in people)
     )
 
 

@@ -4,13 +4,13 @@ A check passes on what it found, never on what somebody stated, and fails where 
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import combinations
 
 from pipeline.compliance.formats import unsafe_files
 from pipeline.compliance.inputs import Answer, ControlInputs, Figures
 from pipeline.compliance.personal import signs
-from pipeline.language.message import say
+from pipeline.language.message import joined, say, term
 
 #: So many ways to do without a model must have been played beside it.
 LEAST_BASELINES = 2
@@ -35,10 +35,15 @@ def non_ml_alternative(inputs: ControlInputs) -> Answer:
     reason = say(
         "{number} ways to do without a model were played beside it on the same units; the best, {best}, gave {kpi} of "
         "{value}, the model {model}: {so}.",
-        number=len(measured), best=best, kpi=kpi.name, value=f"{measured[best]:.4g}", model=f"{inputs.model:.4g}",
+        number=len(measured), best=_arm(best), kpi=term(kpi.name.replace("_", " ")),
+        value=f"{measured[best]:.4g}", model=f"{inputs.model:.4g}",
         so=say("the model is better") if beaten else say("doing without a model is as good or better"),
     )  # fmt: skip
     return Answer(passed=True, reason=reason, figures=figures | {"best": best, "best_value": measured[best]})
+
+
+def _arm(name: str) -> str:
+    return term(name.removeprefix("baseline:").replace("_", " "))
 
 
 def of_assessment(gate: str) -> Callable[[ControlInputs], Answer]:
@@ -74,11 +79,11 @@ def four_eyes(inputs: ControlInputs) -> Answer:
     people = len(set[str]().union(*holders.values()))
     figures: Figures = {"roles": len(roles), "people": people}
     if vacant:
-        reason = say("Nobody holds the role {roles}, which must sign to advance.", roles=", ".join(vacant))
+        reason = say("Nobody holds the role {roles}, which must sign to advance.", roles=_named(vacant))
     elif two:
         reason = say(
             "To advance takes {number} roles ({roles}), held by {people} different people.",
-            number=len(roles), roles=", ".join(roles), people=people,
+            number=len(roles), roles=_named(roles), people=people,
         )  # fmt: skip
     else:
         reason = say(
@@ -86,6 +91,10 @@ def four_eyes(inputs: ControlInputs) -> Answer:
             number=len(roles), people=people,
         )  # fmt: skip
     return Answer(passed=two and not vacant, reason=reason, figures=figures)
+
+
+def _named(roles: Sequence[str]) -> str:
+    return joined([term(role.replace("_", " ")) for role in roles], ", ")
 
 
 def personal_data(inputs: ControlInputs) -> Answer:

@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
-from sqlalchemy import func, select
+from sqlalchemy import and_, bindparam, func, select
 
 from pipeline.errors import Finding, LedgerError
 from pipeline.ledger.chain import canonical, digest
@@ -40,6 +40,23 @@ MOVES: Mapping[State, frozenset[State]] = {
     "failed": frozenset({"running"}),
     "refused": frozenset({"running"}),
 }
+
+#: Asked with every page of the site, so put together once.
+_BY_KEY = select(iterations).where(
+    iterations.c.project == bindparam("project"),
+    iterations.c.number == bindparam("number"),
+    iterations.c.stage == bindparam("stage"),
+)
+_LAST = (
+    select(iterations.c.project, func.max(iterations.c.position).label("position"))
+    .group_by(iterations.c.project)
+    .subquery()
+)
+_NEWEST = (
+    select(iterations)
+    .join(_LAST, and_(iterations.c.project == _LAST.c.project, iterations.c.position == _LAST.c.position))
+    .order_by(iterations.c.project)
+)
 
 
 @dataclass(frozen=True)
@@ -199,11 +216,7 @@ def record_report(
 
 def find_iteration(reader: Reader, project: str, number: int, stage: str) -> IterationRecord | None:
     """The iteration of this key, or None."""
-    rows = reader.rows(
-        select(iterations).where(
-            iterations.c.project == project, iterations.c.number == number, iterations.c.stage == stage
-        )
-    )
+    rows = reader.rows(_BY_KEY, {"project": project, "number": number, "stage": stage})
     return _record(rows[0]) if rows else None
 
 
@@ -230,6 +243,11 @@ def current_iteration(reader: Reader, project: str) -> IterationRecord | None:
     query = select(iterations).where(iterations.c.project == project).order_by(iterations.c.position.desc()).limit(1)
     rows = reader.rows(query)
     return _record(rows[0]) if rows else None
+
+
+def newest_iterations(reader: Reader) -> tuple[IterationRecord, ...]:
+    """The iteration opened last of every project, by the project's name in order."""
+    return tuple(_record(row) for row in reader.rows(_NEWEST))
 
 
 def _record(row: Mapping[str, Any]) -> IterationRecord:

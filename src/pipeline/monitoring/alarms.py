@@ -10,6 +10,7 @@ from sqlalchemy import select
 
 from pipeline.charter import Charter
 from pipeline.datasets.dataset import Quarantine
+from pipeline.language import legend
 from pipeline.ledger import Transaction
 from pipeline.ledger.tables import events
 from pipeline.monitoring.comparing import worst_share
@@ -42,7 +43,12 @@ def raise_alarms(tx: Transaction, project: str, alarms: Iterable[Alarm], *, acto
     raised = {row["subject"] for row in tx.rows(query)}
     fresh = [alarm for alarm in alarms if f"{project}: {alarm.subject}" not in raised]
     for alarm in fresh:
-        body = {"kind": alarm.kind, "sentence": alarm.sentence, "figures": dict(alarm.figures)}
+        body = {
+            "kind": alarm.kind,
+            "sentence": alarm.sentence,
+            "figures": dict(alarm.figures),
+            "legend": legend(alarm.sentence),
+        }
         tx.append(RAISED, project, f"{project}: {alarm.subject}", actor, "", body)
         announce_alarm(tx, project, alarm.subject, alarm.sentence, alarm.figures)
     return len(fresh)

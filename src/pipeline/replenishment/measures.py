@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from pipeline.charter import Charter
 from pipeline.datasets.contracts import duplicates_in
 from pipeline.datasets.dataset import DataFacts, Dataset, Tables
+from pipeline.language import say
 from pipeline.replenishment.features import features_at
 from pipeline.replenishment.history import History
 from pipeline.replenishment.panel import Panel
@@ -31,10 +32,14 @@ def facts_of(charter: Charter, dataset: Dataset, panel: Panel, earlier: Panel | 
     censored = float((listed & ~panel.in_stock).sum() / max(int(listed.sum()), 1))
     groups = tuple(dict.fromkeys(group for candidate in charter.model.candidates for group in candidate.features))
     notes = [
-        f"{censored:.1%} of series-weeks ran empty: their sales are no demand, they are masked and never read as zero"
+        say(
+            "{share} of series-weeks ran empty: their sales are no demand, they are masked and never read as zero",
+            share=f"{100 * censored:.1f} %",
+        )
     ]
     if not expected.all():
-        notes.append(f"{(~listed).mean():.1%} of store-product-weeks were not in the range")
+        share = f"{100 * (~listed).mean():.1f} %"
+        notes.append(say("{share} of store-product-weeks were not in the range", share=share))
     return DataFacts(
         periods=panel.periods,
         units=int(panel.series["store"].nunique()),

@@ -18,6 +18,7 @@ from pipeline.reporting.evidence import (
     QuarantineReason,
     WeeklyPoint,
 )
+from pipeline.reporting.refusals import refusal
 
 #: Kinds of refused rows shown; the count of the others is shown too.
 REASONS_SHOWN = 12
@@ -29,9 +30,14 @@ def data_shown(dataset: Dataset) -> DataShown:
     rows = quarantine.rows
     reasons: list[QuarantineReason] = []
     if len(rows):
-        groups = rows.groupby(["table", "reason"], sort=True)
+        worded = {reason: refusal(reason) for reason in map(str, rows["reason"].unique())}
+        # A column of texts would forget how they are said in another language.
+        words = {str(text): text for text in worded.values()}
+        groups = rows.groupby(
+            ["table", rows["reason"].map({reason: str(text) for reason, text in worded.items()})], sort=True
+        )
         reasons = [
-            QuarantineReason(str(table), str(reason), len(part), _shorten(str(part["content"].iloc[0])))
+            QuarantineReason(str(table), words[str(reason)], len(part), _shorten(str(part["content"].iloc[0])))
             for (table, reason), part in groups
         ]
     reasons.sort(key=lambda reason: (-reason.rows, reason.table, reason.reason))

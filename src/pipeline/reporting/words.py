@@ -86,7 +86,7 @@ TERMS = (
     say("baseline"), say("challenger"), say("champion"), say("variant"),
     say("load and check data"), say("assess data"), say("train and backtest"), say("track in MLflow"),
     say("play the decisions"), say("compare ways to decide"), say("evaluate"), say("drift report"), say("write report"),
-    say("person-days"), say("hours of computing"),
+    say("pick controls"), say("measure against controls"), say("person-days"), say("hours of computing"),
     say("check controls"), say("minimal"), say("limited"), say("high"),
     say("lower"), say("higher"), say("charter"), say("data"), say("code"), say("model"), say("figures"),
 )  # fmt: skip

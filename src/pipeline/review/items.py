@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, StringConstraints
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 
 from pipeline.charter import Role
 from pipeline.language import recalled
@@ -24,6 +24,14 @@ Words = Annotated[
 ]
 ItemId = Annotated[str, StringConstraints(pattern=r"^[A-Z][A-Za-z0-9_-]{0,30}$")]
 Path = Annotated[str, StringConstraints(min_length=1, max_length=200)]
+
+#: Asked whenever a review or a project is looked at, so put together once.
+_OF_PROJECT = (
+    select(feedback_items)
+    .where(feedback_items.c.project == bindparam("project"))
+    .order_by(feedback_items.c.event, feedback_items.c.place)
+)
+_OF_REVIEW = _OF_PROJECT.where(feedback_items.c.review == bindparam("review"))
 
 
 class FeedbackItem(BaseModel):
@@ -92,10 +100,10 @@ def file_item(
 
 def items_of(reader: Reader, project: str, review: str | None = None) -> tuple[Filed, ...]:
     """The items of a project, or of one review, in the order they were signed."""
-    query = select(feedback_items).where(feedback_items.c.project == project)
-    if review is not None:
-        query = query.where(feedback_items.c.review == review)
-    rows = reader.rows(query.order_by(feedback_items.c.event, feedback_items.c.place))
+    if review is None:
+        rows = reader.rows(_OF_PROJECT, {"project": project})
+    else:
+        rows = reader.rows(_OF_REVIEW, {"project": project, "review": review})
     told = _legend(reader, project) if any(row["reason"] for row in rows) else {}
     return tuple(_filed(row, told) for row in rows)
 
@@ -118,7 +126,9 @@ def settle(tx: Transaction, project: str, item: str, status: ItemStatus, reason:
     )
 
 
-def record_effect(tx: Transaction, project: str, item: str, effect: Mapping[str, Any], *, actor: str) -> None:
+def record_effect(
+    tx: Transaction, project: str, item: str, effect: Mapping[str, Any], *, iteration: str, actor: str
+) -> None:
     """Record the measured effect of an applied item.
 
     Args:
@@ -126,6 +136,7 @@ def record_effect(tx: Transaction, project: str, item: str, effect: Mapping[str,
         project: the project.
         item: id of the item.
         effect: JSON figures, such as the paired difference and its interval.
+        iteration: subject of the iteration that measured it.
         actor: who measured, usually the identity that started the run.
     """
     tx.execute(
@@ -133,7 +144,7 @@ def record_effect(tx: Transaction, project: str, item: str, effect: Mapping[str,
         .where(feedback_items.c.project == project, feedback_items.c.id == item)
         .values(effect=canonical(effect))
     )
-    tx.append("feedback.measured", project, item, actor, "", {"effect": dict(effect)})
+    tx.append("feedback.measured", project, item, actor, "", {"effect": dict(effect), "iteration": iteration})
 
 
 def _filed(row: Mapping[str, Any], told: Mapping[str, Any]) -> Filed:

@@ -5,15 +5,15 @@ from datetime import datetime
 
 from sqlalchemy import select
 
-from pipeline.charter import DecisionName, Person, Role
+from pipeline.charter import Charter, DecisionName, Person, Role
 from pipeline.errors import Finding, Refused
 from pipeline.language import say
-from pipeline.ledger import Reader
+from pipeline.ledger import IterationRecord, Reader
 from pipeline.ledger.tables import reviews
 from pipeline.review.attesting import OpenControl, WaivedControl, open_controls, waived_since
 from pipeline.review.items import Filed, items_of
 from pipeline.review.quorum import SignOff, asked, out_of_reach
-from pipeline.review.requests import ReviewRequest, charter_of, find_review, iteration_of
+from pipeline.review.requests import ReviewRequest, charter_of, find_review, iteration_of, to_request
 from pipeline.review.signing import signoffs_of
 
 
@@ -23,7 +23,7 @@ class ReviewView:
 
     Attributes:
         request: the request.
-        title: the project's title.
+        record, charter: the iteration it asks about, and what that runs under.
         signoffs: the answers so far.
         missing: people whose answer is awaited, each able to answer for their role; empty once decided.
         needed: per decision on offer, the roles that must sign it and have not; a role that signed something else
@@ -35,7 +35,8 @@ class ReviewView:
     """
 
     request: ReviewRequest
-    title: str
+    record: IterationRecord
+    charter: Charter
     signoffs: tuple[SignOff, ...]
     missing: tuple[Person, ...]
     needed: dict[DecisionName, tuple[Role, ...]]
@@ -44,13 +45,18 @@ class ReviewView:
     open_controls: tuple[OpenControl, ...] = ()
     waived: tuple[WaivedControl, ...] = ()
 
+    @property
+    def title(self) -> str:
+        """The project's title."""
+        return self.charter.title
+
 
 def open_reviews(reader: Reader, project: str | None = None) -> tuple[ReviewView, ...]:
     """The reviews that wait for answers, the one due first at the top."""
-    query = select(reviews.c.id).where(reviews.c.state == "open").order_by(reviews.c.due_at, reviews.c.id)
+    query = select(reviews).where(reviews.c.state == "open").order_by(reviews.c.due_at, reviews.c.id)
     if project is not None:
         query = query.where(reviews.c.project == project)
-    return tuple(show_review(reader, row["id"]) for row in reader.rows(query))
+    return tuple(_view(reader, to_request(row)) for row in reader.rows(query))
 
 
 def show_review(reader: Reader, review_id: str) -> ReviewView:
@@ -63,16 +69,21 @@ def show_review(reader: Reader, review_id: str) -> ReviewView:
     if request is None:
         finding = Finding(review_id, say("there is no such review"), say("see the open ones with `landed review list`"))
         raise Refused("No such review", [finding])
+    return _view(reader, request)
+
+
+def _view(reader: Reader, request: ReviewRequest) -> ReviewView:
     record = iteration_of(reader, request)
     charter = charter_of(record)
-    answers = signoffs_of(reader, review_id)
+    answers = signoffs_of(reader, request.id)
     waiting = asked(charter, request.requested_by, request.signers) - {answer.role for answer in answers}
     is_open = request.state == "open"
     shown, now = datetime.fromisoformat(request.opened_at), reader.now()
     signed = {(answer.role, answer.decision) for answer in answers}
     return ReviewView(
         request=request,
-        title=charter.title,
+        record=record,
+        charter=charter,
         signoffs=answers,
         missing=tuple(
             person
@@ -85,7 +96,7 @@ def show_review(reader: Reader, review_id: str) -> ReviewView:
             if request.on_offer(decision)
         },
         out_of_reach=out_of_reach(charter, request.requested_by, request.signers),
-        items=items_of(reader, request.project, review_id),
+        items=items_of(reader, request.project, request.id),
         open_controls=open_controls(reader, record, charter, now) if is_open else (),
         waived=waived_since(reader, record, charter, shown, now) if is_open else (),
     )

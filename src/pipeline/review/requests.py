@@ -7,15 +7,19 @@ from datetime import timedelta
 from functools import lru_cache
 from typing import Any, Literal
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 
 from pipeline.charter import DECISIONS, Charter, DecisionName, Role
 from pipeline.charter.reading import charter_from_canonical
 from pipeline.errors import Finding, LedgerError, Refused
+from pipeline.language import legend, recalled
 from pipeline.ledger import IterationRecord, Reader, Transaction, get_iteration, transition
 from pipeline.ledger.chain import canonical
 from pipeline.ledger.tables import reviews
 from pipeline.verdicts import Verdict
+
+#: Asked whenever a review is looked at, so put together once.
+_BY_ID = select(reviews).where(reviews.c.id == bindparam("review"))
 
 ReviewState = Literal["open", "decided", "applied", "stale"]
 
@@ -135,8 +139,8 @@ def request_review(
 
 def find_review(reader: Reader, review_id: str) -> ReviewRequest | None:
     """The request of this id, or None."""
-    rows = reader.rows(select(reviews).where(reviews.c.id == review_id))
-    return _request(rows[0]) if rows else None
+    rows = reader.rows(_BY_ID, {"review": review_id})
+    return to_request(rows[0]) if rows else None
 
 
 def reviews_of(reader: Reader, record: IterationRecord) -> tuple[ReviewRequest, ...]:
@@ -144,7 +148,7 @@ def reviews_of(reader: Reader, record: IterationRecord) -> tuple[ReviewRequest, 
     query = select(reviews).where(
         reviews.c.project == record.project, reviews.c.number == record.number, reviews.c.stage == record.stage
     )
-    return tuple(_request(row) for row in reader.rows(query.order_by(reviews.c.revision)))
+    return tuple(to_request(row) for row in reader.rows(query.order_by(reviews.c.revision)))
 
 
 def iteration_of(reader: Reader, request: ReviewRequest) -> IterationRecord:
@@ -169,6 +173,11 @@ def charter_of(record: IterationRecord) -> Charter:
 def _charter(text: str) -> Charter:
     """Charters are frozen, so whoever reads the same text may have the same one."""
     return charter_from_canonical(json.loads(text))
+
+
+def _blocking(kept: Mapping[str, Any]) -> Blocking:
+    told = kept.get("legend", {})
+    return Blocking(kept["gate"], *(recalled(kept[name], told) for name in ("title", "reason")))
 
 
 def decide_once(tx: Transaction, request: ReviewRequest, decision: DecisionName) -> bool:
@@ -212,7 +221,8 @@ def _lapse(tx: Transaction, earlier: Sequence[ReviewRequest], successor: ReviewR
 
 
 def _store(tx: Transaction, request: ReviewRequest) -> None:
-    blocking = [asdict(verdict) for verdict in request.blocking]
+    # With what is needed to say a verdict in another language than the one it was given in.
+    blocking = [{**asdict(verdict), "legend": legend(verdict)} for verdict in request.blocking]
     values = {
         **asdict(request),
         "number": request.iteration,
@@ -238,9 +248,10 @@ def _told(request: ReviewRequest) -> dict[str, list[Role]]:
     return {name: list(roles) for name, roles in request.signers.items()}
 
 
-def _request(row: Mapping[str, Any]) -> ReviewRequest:
+def to_request(row: Mapping[str, Any]) -> ReviewRequest:
+    """A request from its stored columns."""
     fields = {name: row[name] for name in ReviewRequest.__dataclass_fields__ if name != "iteration"}
     fields["allowed"] = tuple(json.loads(row["allowed"]))
     fields["signers"] = {name: tuple(roles) for name, roles in json.loads(row["signers"]).items()}
-    fields["blocking"] = tuple(Blocking(**verdict) for verdict in json.loads(row["blocking"]))
+    fields["blocking"] = tuple(_blocking(verdict) for verdict in json.loads(row["blocking"]))
     return ReviewRequest(iteration=row["number"], **fields)

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 
 from pipeline.accounts.delegations import from_to
 from pipeline.accounts.users import find_user, was_active
@@ -82,9 +82,13 @@ def sign(
         return _accept(tx, attempt, answer, seconds_on_evidence)
 
 
+#: Asked whenever a review is looked at, so put together once.
+_OF_REVIEW = select(signoffs).where(signoffs.c.review == bindparam("review")).order_by(signoffs.c.event)
+
+
 def signoffs_of(reader: Reader, review_id: str) -> tuple[SignOff, ...]:
     """The answers to a review, in the order they were given."""
-    rows = reader.rows(select(signoffs).where(signoffs.c.review == review_id).order_by(signoffs.c.event))
+    rows = reader.rows(_OF_REVIEW, {"review": review_id})
     return tuple(SignOff(**{name: row[name] for name in SignOff.__dataclass_fields__}) for row in rows)
 
 

@@ -11,6 +11,7 @@ from pipeline.charter import Charter
 from pipeline.datasets.contracts import duplicates_in
 from pipeline.datasets.dataset import DataFacts, Dataset, Tables
 from pipeline.evaluation.stability import psi
+from pipeline.language import say
 from pipeline.service_desk.clock import SLOTS, WEEK_HOURS, week_of
 from pipeline.service_desk.features import features
 from pipeline.service_desk.log import BOOKED, EVENTS, Log
@@ -40,7 +41,12 @@ def facts_of(charter: Charter, dataset: Dataset, log: Log, earlier: Log | None) 
         duplicates=duplicates_in(dataset.quarantine),
         leaks=leaks(log, groups, charter.seed),
         drift=drift(log, earlier) if earlier is not None else {},
-        notes=(f"{open_share:.1%} of tickets are not closed yet: nobody knows yet what they will take",),
+        notes=(
+            say(
+                "{share} of tickets are not closed yet: nobody knows yet what they will take",
+                share=f"{100 * open_share:.1f} %",
+            ),
+        ),
     )
 
 

@@ -10,6 +10,7 @@ from pipeline.charter import Charter
 from pipeline.datasets.contracts import duplicates_in
 from pipeline.datasets.dataset import DataFacts, Dataset
 from pipeline.evaluation.stability import psi
+from pipeline.language import say
 from pipeline.tabular.cases import Cases
 from pipeline.tabular.preparing import features_of
 from pipeline.tabular.source import PERIOD, UNIT
@@ -29,12 +30,20 @@ def facts_of(charter: Charter, dataset: Dataset, cases: Cases, earlier: Cases | 
     waiting = len(cases.waiting) / max(len(cases.waiting) + len(cases.frame), 1)
     notes = []
     if waiting:
-        notes.append(f"{len(cases.waiting):,} cases ({waiting:.1%}) have no outcome yet; nothing is learned from them.")
+        notes.append(
+            say(
+                "{cases} cases ({share}) have no outcome yet; nothing is learned from them.",
+                cases=f"{len(cases.waiting):,}", share=f"{100 * waiting:.1f} %",
+            )
+        )  # fmt: skip
     if not cases.business.time:
         notes.append(
-            f"The table has no dates: cases were dealt into {cases.business.groups} seeded groups, which stand in for "
-            f"{charter.data.period}s. What holds on later groups need not hold at a later time."
-        )
+            say(
+                "The table has no dates: cases were dealt into {groups} seeded groups, which stand in for {periods}. "
+                "What holds on later groups need not hold at a later time.",
+                groups=cases.business.groups, periods=say("weeks") if charter.data.period == "week" else say("days"),
+            )
+        )  # fmt: skip
     return DataFacts(
         periods=cases.periods,
         units=cases.units.nunique(),

@@ -12,7 +12,7 @@ from pipeline.review import sign
 from pipeline.web.drafts import Draft, drop_draft, find_draft, save_draft
 from pipeline.web.feedback import as_items
 from pipeline.web.forms import Form, read_form
-from pipeline.web.review_page import review_page
+from pipeline.web.review_page import wrong_page
 from pipeline.web.reviewing import ReviewShown, Signature, find_shown, seat_of
 from pipeline.web.views import seconds_since_view
 from pipeline.web.visitors import Visitor, signed_in
@@ -42,7 +42,7 @@ def keep(request: Request, review_id: str, form: Posted) -> Response:
         return RedirectResponse(f"{page}#decide", 303)
     errors = _missing(shown, draft)
     if errors:
-        return review_page(visitor, shown, draft, saved_at, errors)
+        return wrong_page(visitor, shown, draft, saved_at, errors)
     return RedirectResponse(f"{page}/confirm", 303)
 
 

@@ -37,7 +37,7 @@ def asked(site: Site, shown: ReviewShown, language: Language) -> Markup:
     """Who signed a review and who is missing."""
     key = ("asked", shown.request.id, language)
     values = {"view": shown.view, "charter": shown.charter}
-    return site.known(key, lambda: rendered(language, "asked.html.j2", **values))
+    return site.known(key, lambda: _rendered(language, "asked.html.j2", **values))
 
 
 def options_to_choose(site: Site, shown: ReviewShown, chosen: str, language: Language) -> Markup:
@@ -53,16 +53,16 @@ def options_to_read(site: Site, shown: ReviewShown, language: Language) -> Marku
 def card_facts(site: Site, waiting: Waiting, language: Language) -> Markup:
     """The figures of an open review, who signed and who is missing, as the inbox tells them."""
     key = ("card", waiting.view.request.id, language)
-    return site.known(key, lambda: rendered(language, "card.html.j2", waiting=waiting))
+    return site.known(key, lambda: _rendered(language, "card.html.j2", waiting=waiting))
 
 
 def _options(site: Site, shown: ReviewShown, chosen: str, language: Language, *, to_choose: bool) -> Markup:
     values = {"options": shown.options, "chosen": chosen, "to_choose": to_choose}
     key = ("options shown", shown.request.id, language, chosen, to_choose)
-    return site.known(key, lambda: rendered(language, "options.html.j2", **values))
+    return site.known(key, lambda: _rendered(language, "options.html.j2", **values))
 
 
-def rendered(language: Language, template: str, **values: Any) -> Markup:
+def _rendered(language: Language, template: str, **values: Any) -> Markup:
     """A template by itself, as a part of a page."""
     # The template has escaped what it was given.
     return Markup(environment(language).get_template(template).render(**values))  # noqa: S704

@@ -64,7 +64,7 @@ def history(request: Request) -> Response:
     query = _query(visitor, wanted).order_by(events.c.seq.desc()).limit(_PAGE + 1)
     if before.isascii() and before.isdecimal() and len(before) < 18:
         query = query.where(events.c.seq < int(before))
-    rows = visitor.site.ledger.rows(query)
+    rows = visitor.site.reader.rows(query)
     traces = visitor.site.known("traces", lambda: _traces(visitor.site))
     told = [tell(to_event(row), visitor.site.settings, traces, visitor.language) for row in rows[:_PAGE]]
     return visitor.page(
@@ -109,7 +109,7 @@ def _traces(site: Site) -> dict[str, Trace]:
     columns = (at.project, at.number, at.stage, at.mlflow_run, at.report_digest, asked.id)
     query = select(*columns, asked.report_digest.label("asked_for")).select_from(iterations.outerjoin(reviews, same))
     found: dict[str, Trace] = {}
-    for row in site.ledger.rows(query):
+    for row in site.reader.rows(query):
         run = row["mlflow_run"] or ""
         found[f"{row['project']}/{row['number']}/{row['stage']}"] = Trace(run, row["report_digest"] or "")
         if row["id"] is not None:
@@ -165,7 +165,7 @@ def _after(day: date) -> str:
 
 def _people(visitor: Visitor) -> Sequence[str]:
     query = select(events.c.actor).where(events.c.project.in_(visitor.projects)).distinct().order_by(events.c.actor)
-    names = visitor.site.known(("actors", visitor.projects), lambda: visitor.site.ledger.rows(query))
+    names = visitor.site.known(("actors", visitor.projects), lambda: visitor.site.reader.rows(query))
     return [str(row["actor"]) for row in names if row["actor"]]
 
 

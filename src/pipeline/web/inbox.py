@@ -1,29 +1,29 @@
 """Inbox: what waits for me, what waits for others, what is under way, and what was decided lately."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from fastapi import APIRouter, Request
-from markupsafe import Markup
 from sqlalchemy import select
 from starlette.responses import Response
 
 from pipeline.accounts import User
-from pipeline.ledger import IterationRecord, current_iteration
-from pipeline.ledger.tables import iterations, reviews
-from pipeline.review import ReviewView, charter_of, show_review
-from pipeline.web.fragments import card_facts, rendered
+from pipeline.ledger import IterationRecord, newest_iterations
+from pipeline.ledger.tables import reviews
+from pipeline.review import ReviewRequest, charter_of
+from pipeline.review.requests import to_request
+from pipeline.web.fragments import card_facts
 from pipeline.web.site import Site
 from pipeline.web.threads import on_few_threads
-from pipeline.web.visitors import Visitor, signed_in, today
+from pipeline.web.visitors import Visitor, signed_in
 from pipeline.web.waiting import Seat, Waiting, all_waiting, delegations_of, seats
 from pipeline.web.wording import state
 
 router = APIRouter(include_in_schema=False)
 
 _LATELY = 8
-_DECIDED = select(reviews.c.id).where(reviews.c.decision.is_not(None)).order_by(reviews.c.decided_at.desc()).limit(50)
+_DECIDED = select(reviews).where(reviews.c.decision.is_not(None)).order_by(reviews.c.decided_at.desc()).limit(_LATELY)
 
 
 @dataclass(frozen=True)
@@ -54,35 +54,35 @@ class UnderWay:
     state: str
 
 
+@dataclass(frozen=True)
+class Decided:
+    """A review that is over."""
+
+    title: str
+    request: ReviewRequest
+
+
 @router.get("/")
 @on_few_threads
 def inbox(request: Request) -> Response:
     """The first page."""
     visitor = signed_in(request)
-    return visitor.page("inbox.html.j2", content=_content(visitor))
-
-
-def _content(visitor: Visitor) -> Markup:
-    """What the page holds: the same until something happens, a day begins or a date passes."""
     site, now = visitor.site, visitor.site.ledger.now()
     overdue = frozenset(one.view.request.id for one in all_waiting(site) if _due(one) < now)
-    key = ("inbox", visitor.user, visitor.language, today(site), overdue)
-    return site.known(key, lambda: _rendered(visitor, overdue))
+    return visitor.kept_page("inbox.html.j2", overdue, lambda: _content(visitor, overdue))
 
 
-def _rendered(visitor: Visitor, overdue: frozenset[str]) -> Markup:
+def _content(visitor: Visitor, overdue: frozenset[str]) -> dict[str, Any]:
     site, user, mine = visitor.site, visitor.user, visitor.projects
     cards = [card for card in _cards(site, user, overdue) if card.waiting.view.request.project in mine]
-    return rendered(
-        visitor.language,
-        "waiting.html.j2",
-        facts={card.waiting.view.request.id: card_facts(site, card.waiting, visitor.language) for card in cards},
-        mine=[card for card in cards if card.seats],
-        others=[card for card in cards if not card.seats],
-        under_way=[one for one in _under_way(site) if one.record.project in mine],
-        lately=[view for view in _lately(site) if view.request.project in mine][:_LATELY],
-        projects=mine,
-    )
+    return {
+        "facts": {card.waiting.view.request.id: card_facts(site, card.waiting, visitor.language) for card in cards},
+        "mine": [card for card in cards if card.seats],
+        "others": [card for card in cards if not card.seats],
+        "under_way": [one for one in _under_way(site) if one.record.project in mine],
+        "lately": _lately(site, mine),
+        "projects": mine,
+    }
 
 
 def _due(one: Waiting) -> datetime:
@@ -104,21 +104,23 @@ def _cards(site: Site, user: User, overdue: frozenset[str]) -> list[Card]:
     ]
 
 
-def _under_way(site: Site) -> tuple[UnderWay, ...]:
-    return site.known("under way", lambda: tuple(_find_under_way(site)))
+def _newest(site: Site) -> dict[str, tuple[str, IterationRecord]]:
+    """The title and the newest iteration of every project, by its name."""
+    return site.known(
+        "newest", lambda: {one.project: (charter_of(one).title, one) for one in newest_iterations(site.reader)}
+    )
 
 
-def _find_under_way(site: Site) -> Sequence[UnderWay]:
-    names = site.ledger.rows(select(iterations.c.project).distinct().order_by(iterations.c.project))
-    found = []
-    for name in names:
-        record = current_iteration(site.ledger, name["project"])
-        if record is not None and record.state not in {"awaiting_review", "closed"}:
-            found.append(UnderWay(charter_of(record).title, record, state(record.state)))
-    return found
+def _under_way(site: Site) -> list[UnderWay]:
+    return [
+        UnderWay(title, record, state(record.state))
+        for title, record in _newest(site).values()
+        if record.state not in {"awaiting_review", "closed"}
+    ]
 
 
-def _lately(site: Site) -> tuple[ReviewView, ...]:
-    """The reviews decided last, newest first."""
-    ledger = site.ledger
-    return site.known("lately", lambda: tuple(show_review(ledger, row["id"]) for row in ledger.rows(_DECIDED)))
+def _lately(site: Site, mine: tuple[str, ...]) -> tuple[Decided, ...]:
+    """The reviews of these projects that were decided last, newest first."""
+    query = _DECIDED.where(reviews.c.project.in_(mine))
+    found = site.known(("decided", mine), lambda: tuple(to_request(row) for row in site.reader.rows(query)))
+    return tuple(Decided(_newest(site)[one.project][0], one) for one in found)

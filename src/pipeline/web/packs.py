@@ -63,7 +63,7 @@ def find_pack(site: Site, digest: str) -> Pack:
         NotFoundError: the ledger knows no such report.
         DataError: the files are missing, or are not those the ledger's hash stands for.
     """
-    return site.lasting(("pack", digest), lambda: _read(site.ledger, digest))
+    return site.lasting(("pack", digest), lambda: _read(site.reader, digest))
 
 
 def sections(site: Site, pack: Pack, language: str) -> Markup:
@@ -86,7 +86,7 @@ def project_of_report(reader: Reader, digest: str) -> str | None:
 def report_file(request: Request, digest: str, name: str) -> Response:
     """A file of a pack as it was written, in a sandbox; names that the pack's manifest lacks do not exist."""
     visitor = signed_in(request)
-    project = project_of_report(visitor.site.ledger, digest)
+    project = project_of_report(visitor.site.reader, digest)
     if project is None:
         raise NotFoundError
     visitor.require("view", project)

@@ -1,6 +1,6 @@
 """Project: the charter in plain words, the ladder with what was measured on each rung, people, money, next looks."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -14,9 +14,9 @@ from pipeline.ledger import Event, IterationRecord, all_iterations, project_end
 from pipeline.review import Filed, ReviewRequest, charter_of, items_of, reviews_of
 from pipeline.rollout import Release, current
 from pipeline.rollout.limits import planned_spending
-from pipeline.web.site import Site
+from pipeline.web.site import Site, today
 from pipeline.web.threads import on_few_threads
-from pipeline.web.visitors import signed_in, today
+from pipeline.web.visitors import signed_in
 from pipeline.web.wording import state, status
 
 router = APIRouter(include_in_schema=False)
@@ -59,7 +59,8 @@ class Pass:
 class ProjectShown:
     """All that the page shows, from the newest iteration's charter and the ledger.
 
-    ``planned`` is the money the charter plans for the stages that were entered, in its currency.
+    ``planned`` is the money the charter plans for the stages that were entered, in its currency; ``titles`` are the
+    words for the KPIs that were measured, by name.
     """
 
     charter: Charter
@@ -71,6 +72,7 @@ class ProjectShown:
     delegations: tuple[Delegation, ...]
     unit_word: str
     planned: float
+    titles: Mapping[str, str]
 
 
 @router.get("/projects")
@@ -99,7 +101,7 @@ def find_project(site: Site, project: str) -> ProjectShown:
 
 
 def _find(site: Site, project: str) -> ProjectShown:
-    reader = site.ledger
+    reader = site.reader
     records = all_iterations(reader, project)
     charter = charter_of(records[-1])
     released = current(reader, project)
@@ -114,6 +116,7 @@ def _find(site: Site, project: str) -> ProjectShown:
         delegations=tuple(one for one in delegations(reader, project) if one.ended_at is None),
         unit_word=words[-1] if words else "units",
         planned=planned_spending(charter, [one.stage for one in records]),
+        titles={name: kpi["title"] for one in records if one.result for name, kpi in one.result["kpis"].items()},
     )
 
 

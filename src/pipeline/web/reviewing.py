@@ -8,7 +8,7 @@ from pipeline.charter import Charter, DecisionName, Role
 from pipeline.errors import DataError, Refused
 from pipeline.language import Language, Translator, say, term, translator
 from pipeline.ledger import IterationRecord, Reader
-from pipeline.review import ReviewRequest, charter_of, iteration_of, reviews_of, show_review
+from pipeline.review import ReviewRequest, reviews_of, show_review
 from pipeline.review.consequences import consequence
 from pipeline.review.listing import ReviewView
 from pipeline.web.packs import Pack, find_pack
@@ -66,7 +66,7 @@ class ReviewShown:
     """All that the review's pages show.
 
     Attributes:
-        view, record, charter: from the ledger.
+        view: from the ledger.
         pack: the evidence; None when its files are not what the ledger's hash stands for.
         options: the decisions on offer.
         seats: the roles this person may answer in.
@@ -76,8 +76,6 @@ class ReviewShown:
     """
 
     view: ReviewView
-    record: IterationRecord
-    charter: Charter
     pack: Pack | None
     options: tuple[Option, ...]
     seats: tuple[Seat, ...]
@@ -89,6 +87,16 @@ class ReviewShown:
     def request(self) -> ReviewRequest:
         """The request."""
         return self.view.request
+
+    @property
+    def record(self) -> IterationRecord:
+        """The iteration it asks about."""
+        return self.view.record
+
+    @property
+    def charter(self) -> Charter:
+        """The charter that runs under."""
+        return self.view.charter
 
     @property
     def documents(self) -> tuple[tuple[str, str], ...]:
@@ -120,8 +128,6 @@ def find_shown(visitor: Visitor, review_id: str) -> ReviewShown:
     options = site.known(("options", review_id, language), lambda: _options(found, language))
     return ReviewShown(
         view=found.view,
-        record=found.record,
-        charter=found.charter,
         pack=_pack(site, request),
         options=options,
         seats=seats(found.view, visitor.user.id, delegations_of(site, visitor.user)),
@@ -136,22 +142,19 @@ class _Found:
     """What the ledger holds of a review, whoever asks; ``newest`` is the last request of its iteration."""
 
     view: ReviewView
-    record: IterationRecord
-    charter: Charter
     newest: ReviewRequest
 
 
 def _found(site: Site, review_id: str) -> _Found:
     try:
-        return site.known(("review", review_id), lambda: _look_up(site.ledger, review_id))
+        return site.known(("review", review_id), lambda: _look_up(site.reader, review_id))
     except Refused as exc:
         raise NotFoundError from exc
 
 
 def _look_up(reader: Reader, review_id: str) -> _Found:
     view = show_review(reader, review_id)
-    record = iteration_of(reader, view.request)
-    return _Found(view, record, charter_of(record), reviews_of(reader, record)[-1])
+    return _Found(view, reviews_of(reader, view.record)[-1])
 
 
 def _pack(site: Site, request: ReviewRequest) -> Pack | None:
@@ -162,7 +165,7 @@ def _pack(site: Site, request: ReviewRequest) -> Pack | None:
 
 
 def _options(found: _Found, language: Language) -> tuple[Option, ...]:
-    view, record, charter = found.view, found.record, found.charter
+    view, record, charter = found.view, found.view.record, found.view.charter
     result = record.result or {}
     word = str(result.get("unit_word", "units"))
     start = result.get("next_period")

@@ -13,15 +13,22 @@ from pipeline.web.wording import decision, role
 #: Groups of events a reader may filter by: the beginnings of their kinds.
 GROUPS: Mapping[str, tuple[Message, tuple[str, ...]]] = {
     "reviews": (say("Reviews and decisions"), ("review.",)),
-    "iterations": (say("Iterations"), ("iteration.", "trial.", "work.")),
-    "rollout": (say("Rollout"), ("rollout.", "project.")),
+    "iterations": (say("Iterations"), ("iteration.", "trial.", "trigger.", "work.")),
+    "rollout": (say("Rollout"), ("rollout.", "project.", "charter.", "control.", "decisions.")),
     "feedback": (say("Feedback"), ("feedback.",)),
-    "data": (say("Data"), ("data.",)),
+    "data": (say("Data"), ("data.", "outcomes.", "monitoring.", "alarm.")),
     "people": (say("People and access"), ("account.", "token.", "delegation.", "export.")),
-    "machinery": (say("Machinery"), ("intent.", "lease.", "notice.")),
+    "machinery": (say("Machinery"), ("intent.", "lease.", "notice.", "audit.")),
 }
 
 _DIGITS = 64
+#: Events whose reason is people's words or a program's own: shown as it is.
+_WITH_REASON = frozenset(
+    {"iteration.failed", "iteration.broken_off", "rollout.stopped", "rollout.resumed", "charter.reaffirmed"}
+    | {"rollout.stop_refused", "rollout.resume_refused", "charter.reaffirm_refused", "control.waived"}
+)
+#: Events that tell in a sentence why they came about.
+_WITH_SENTENCE = frozenset({"alarm.raised", "trigger.taken_up", "trigger.merged"})
 
 
 @dataclass(frozen=True)
@@ -60,19 +67,20 @@ def tell(event: Event, settings: Settings, traces: Mapping[str, Trace], language
         traces: where to look further, by what an event is about: an iteration or a review.
         language: the reader's, of the report a link opens.
     """
-    sign, words = _KNOWN.get(event.kind, ("·", _unknown))
+    sign, words = KNOWN.get(event.kind, ("·", _unknown))
     finding = event.body.get("finding")
     told = event.body.get("legend", {})
     refused = recalled(str(finding.get("found", "")), told) if isinstance(finding, Mapping) else ""
     note = str(event.body.get("comment", "")) or refused
-    if event.kind in {"iteration.failed", "iteration.broken_off"}:
+    if event.kind in _WITH_REASON:
         note = str(event.body.get("reason", ""))
+    if event.kind in _WITH_SENTENCE:
+        note = recalled(str(event.body.get("sentence", "")), told)
     return Told(event, words(event), sign, note, tuple(_links(event, settings, traces, language)))
 
 
 def _links(event: Event, settings: Settings, traces: Mapping[str, Trace], language: Language) -> list[tuple[str, str]]:
-    # A rollout's event is about a stage and names the review that moved it.
-    about = event.subject if event.subject in traces else str(event.body.get("review", ""))
+    about = next((name for name in _named(event) if name in traces), "")
     trace = traces.get(about, Trace())
     links: list[tuple[str, str]] = []
     if event.kind.startswith("review."):
@@ -89,6 +97,13 @@ def _links(event: Event, settings: Settings, traces: Mapping[str, Trace], langua
         name = (about or event.subject).replace("/", " ")
         links.append((say("Prefect run"), f"{_base(settings.prefect_page)}/runs?flow-run-search={quote(name)}"))
     return links
+
+
+def _named(event: Event) -> tuple[str, ...]:
+    """Where an event says what it is about: its subject, or the review or the iteration its body names."""
+    body = event.body
+    measured = f"{event.project}/{body.get('number')}/{body.get('stage')}"
+    return (event.subject, str(body.get("review", "")), str(body.get("iteration", "")), measured)
 
 
 def _base(address: str) -> str:
@@ -135,7 +150,7 @@ def _unknown(event: Event) -> str:
     return event.kind
 
 
-_KNOWN: Mapping[str, tuple[str, Callable[[Event], str]]] = {
+KNOWN: Mapping[str, tuple[str, Callable[[Event], str]]] = {
     "review.requested": ("?", lambda e: say("A decision was asked for: {what}", **_of(e))),
     "review.signed": ("✓", _signed),
     "review.refused": ("✗", lambda e: say("{who} was refused on {what}", **_of(e))),
@@ -160,11 +175,32 @@ _KNOWN: Mapping[str, tuple[str, Callable[[Event], str]]] = {
     "trial.begun": ("·", lambda e: say("The units of a trial were noted before it began: {what}", **_of(e))),
     "work.finished": ("·", lambda e: say("A piece of work was finished", **_of(e))),
     "feedback.measured": ("≈", lambda e: say("The effect of feedback {what} was measured", **_of(e))),
+    "trigger.taken_up": ("○", lambda e: say("Iteration {number}, stage {stage}, is to be taken up again", **_of(e))),
+    "trigger.merged": ("·", lambda e: say("Iteration {number}, stage {stage}, answers one more trigger", **_of(e))),
+    "rollout.arms": ("·", lambda e: say("The groups of stage {what} were picked: model and today's rule", **_of(e))),
+    "rollout.arms_refused": ("✗", lambda e: say("Picking the groups of stage {what} again was refused", **_of(e))),
+    "rollout.effect_measured": ("≈", lambda e: say("The effect of stage {what} was measured", **_of(e))),
+    "rollout.rehearsed": ("·", lambda e: say("Stopping the rollout was rehearsed on stage {what}", **_of(e))),
+    "rollout.rollback_proposed": ("!", lambda e: say("Going down from stage {what} is proposed", **_of(e))),
+    "rollout.stopped": ("■", lambda e: say("{who} stopped the rollout: all units went back to today's rule", **_of(e))),
+    "rollout.stop_refused": ("✗", lambda e: say("{who} could not stop the rollout", **_of(e))),
+    "rollout.resumed": ("▲", lambda e: say("{who} took the stop of the rollout back", **_of(e))),
+    "rollout.resume_refused": ("✗", lambda e: say("{who} could not take the stop of the rollout back", **_of(e))),
+    "decisions.served": ("·", lambda e: say("Decisions were handed out: {what}", **_of(e))),
+    "charter.reaffirmed": ("✓", lambda e: say("{who} reaffirmed the charter", **_of(e))),
+    "charter.reaffirm_refused": ("✗", lambda e: say("{who} could not reaffirm the charter", **_of(e))),
+    "control.attested": ("✓", lambda e: say("{who} vouched for control {what}", **_of(e))),
+    "control.waived": ("!", lambda e: say("{who} waived control {what} for a while", **_of(e))),
+    "control.refused": ("✗", lambda e: say("{who} could not vouch for control {what}", **_of(e))),
     "rollout.released": ("▲", _released),
     "rollout.rolled_back": ("▼", lambda e: say("{who} rolled back to stage {what}", **_of(e))),
     "rollout.withdrawn": ("▼", lambda e: say("All units went back to today's rule", **_of(e))),
     "project.landed": ("★", lambda e: say("The project landed", **_of(e))),
     "project.stopped": ("■", lambda e: say("{who} stopped the project", **_of(e))),
+    "project.deployed": ("○", lambda e: say("{what} runs by its schedule from now on", **_of(e))),
+    "outcomes.delivered": ("·", lambda e: say("Outcomes came in: {what}", **_of(e))),
+    "monitoring.observed": ("·", lambda e: say("The newest data was looked at: {what}", **_of(e))),
+    "alarm.raised": ("!", lambda e: say("An alarm was raised", **_of(e))),
     "data.ingested": ("·", lambda e: say("New data came in: {what}", **_of(e))),
     "data.refused": ("✗", lambda e: say("New data was refused: {what}", **_of(e))),
     "account.created": ("+", lambda e: say("{who} made an account for {what}", **_of(e))),
@@ -185,4 +221,9 @@ _KNOWN: Mapping[str, tuple[str, Callable[[Event], str]]] = {
     "export.made": ("↓", lambda e: say("{who} exported the record", **_of(e))),
     "intent.queued": ("·", lambda e: say("Queued: {what}", **_of(e))),
     "intent.done": ("·", lambda e: say("Done: {what}", **_of(e))),
+    "intent.requeued": ("·", lambda e: say("Queued again: {what}", **_of(e))),
+    "lease.broken": ("!", lambda e: say("Whoever worked on {what} fell silent; another may take over", **_of(e))),
+    "notice.delayed": ("!", lambda e: say("A notice could not be sent and is tried again later", **_of(e))),
+    "notice.failed": ("✗", lambda e: say("A notice could not be sent and was given up", **_of(e))),
+    "audit.key": ("+", lambda e: say("{who} gave the record a key that signs decisions", **_of(e))),
 }

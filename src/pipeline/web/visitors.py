@@ -3,8 +3,9 @@
 import hashlib
 import hmac
 import secrets
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from starlette.requests import Request
@@ -16,16 +17,18 @@ from pipeline.accounts import (
     User,
     client_address,
     may,
-    projects_of,
+    people_of_all,
     session_of,
     touch,
     user_from_proxy,
+    visible_to,
 )
 from pipeline.language import Language, choose
 from pipeline.ledger import Reader
 from pipeline.web.forms import Form
 from pipeline.web.rendering import environment
 from pipeline.web.site import Site, site_of
+from pipeline.web.threads import HELD
 
 #: The session cookie's name where no TLS is; the other has the prefix that binds it to this host and to TLS.
 PLAIN_COOKIE, TLS_COOKIE = "landed", "__Host-landed"
@@ -64,6 +67,18 @@ class Visitor:
 
     def page(self, template: str, status: int = 200, /, **values: Any) -> HTMLResponse:
         """A page for this person."""
+        return HTMLResponse(self._rendered(template, values), status)
+
+    def kept_page(self, template: str, key: Hashable, values: Callable[[], dict[str, Any]]) -> HTMLResponse:
+        """A page that follows from the record, from who asks and from the key: rendered once while they stay.
+
+        The caller has asked whether this person may see it; that is never kept.
+        """
+        asked = (self.request.scope["path"], str(self.request.query_params), self.language)
+        whole = (template, self.user, self.session.csrf, asked, key)
+        return HTMLResponse(self.site.page(whole, lambda: self._rendered(template, values()).encode()))
+
+    def _rendered(self, template: str, values: dict[str, Any]) -> str:
         from pipeline.web.waiting import waiting_for
 
         known = {
@@ -73,14 +88,16 @@ class Visitor:
             "here": self.request.scope["path"],
             "here_query": self.request.query_params,
         }
-        text = environment(self.language).get_template(template).render(**known, **values)
-        return HTMLResponse(text, status)
+        return environment(self.language).get_template(template).render(**known, **values)
 
     @property
     def projects(self) -> tuple[str, ...]:
-        """The projects this person may view; worked out anew when anything happened, and each day."""
-        key = ("projects", self.user, today(self.site))
-        return self.site.known(key, lambda: projects_of(self.site.ledger, self.user))
+        """The projects this person may view; the session says who they are now, the record whom a project names."""
+        from pipeline.web.waiting import delegations_of
+
+        site, user = self.site, self.user
+        named = site.known("people", lambda: people_of_all(site.reader))
+        return visible_to(user, delegations_of(site, user), named)
 
     def may(self, action: Action, project: str = "") -> bool:
         """Whether this person has a right."""
@@ -106,15 +123,13 @@ def signed_in(request: Request, form: Form | None = None) -> Visitor:
         ForgedFormError: the form came without the session's token.
     """
     site = site_of(request)
-    with site.ledger.reading() as reader:
-        session = current_session(request, reader)
-        if session is None:
-            raise SignInFirstError
-        if form is not None:
-            if not form.bears(session.csrf):
-                raise ForgedFormError
-            return Visitor(site, session, request)
-        return Visitor(site.as_of(reader), session, request)
+    held: Reader | None = request.scope["state"].get(HELD)
+    session = current_session(request, held or site.ledger)
+    if session is None:
+        raise SignInFirstError
+    if form is not None and not form.bears(session.csrf):
+        raise ForgedFormError
+    return Visitor(site.as_of(held) if held else site, session, request)
 
 
 def current_session(request: Request, reader: Reader) -> Session | None:
@@ -192,8 +207,3 @@ def check_stranger(request: Request, form: Form) -> None:
 def stranger_token(site: Site, seed: str) -> str:
     """The form token that belongs to a cookie."""
     return hmac.new(site.key, f"form:{seed}".encode(), hashlib.sha256).hexdigest()
-
-
-def today(site: Site) -> str:
-    """The day by the ledger's clock, in UTC."""
-    return site.ledger.now().astimezone(UTC).date().isoformat()

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pipeline.accounts import Delegation, User, in_force
+from pipeline.accounts import Delegation, User, in_force_today
 from pipeline.charter import Charter, Role
-from pipeline.ledger import IterationRecord, Reader
-from pipeline.review import charter_of, iteration_of, open_reviews
+from pipeline.ledger import IterationRecord
+from pipeline.review import open_reviews
 from pipeline.review.listing import ReviewView
 from pipeline.web.site import Site
 
@@ -30,8 +30,16 @@ class Waiting:
     """An open review with what the inbox tells of it."""
 
     view: ReviewView
-    record: IterationRecord
-    charter: Charter
+
+    @property
+    def record(self) -> IterationRecord:
+        """The iteration it asks about."""
+        return self.view.record
+
+    @property
+    def charter(self) -> Charter:
+        """The charter it runs under."""
+        return self.view.charter
 
     @property
     def kpi(self) -> dict[str, Any] | None:
@@ -43,12 +51,7 @@ class Waiting:
 
 def all_waiting(site: Site) -> tuple[Waiting, ...]:
     """Every open review, the one due first at the top."""
-    return site.known("waiting", lambda: tuple(_waiting(site.ledger, view) for view in open_reviews(site.ledger)))
-
-
-def _waiting(reader: Reader, view: ReviewView) -> Waiting:
-    record = iteration_of(reader, view.request)
-    return Waiting(view, record, charter_of(record))
+    return site.known("waiting", lambda: tuple(map(Waiting, open_reviews(site.reader))))
 
 
 def waiting_for(site: Site, user: User) -> tuple[Waiting, ...]:
@@ -59,8 +62,7 @@ def waiting_for(site: Site, user: User) -> tuple[Waiting, ...]:
 
 def delegations_of(site: Site, user: User) -> tuple[Delegation, ...]:
     """What others handed to this person, as of today."""
-    day = site.ledger.now().date().isoformat()
-    return site.known(("delegations", user.id, day), lambda: in_force(site.ledger, user.id))
+    return site.known("delegations", lambda: in_force_today(site.reader)).get(user.id, ())
 
 
 def seats(view: ReviewView, user_id: str, given: Sequence[Delegation]) -> tuple[Seat, ...]:
