@@ -4,10 +4,10 @@ import tomllib
 from pathlib import Path
 from xml.sax.saxutils import escape
 
-_WIDTH, _HEIGHT, _GAP, _SIDE = 920, 44, 14, 110
+_WIDTH, _HEIGHT, _GAP, _SIDE = 760, 40, 12, 60
 _STYLE = (
     "text{font:15px sans-serif;fill:#111}.room{fill:#fff;stroke:#111;stroke-width:1.5}"
-    ".domain{stroke-dasharray:6 4}.note{font-size:13px}"
+    ".domain{stroke-dasharray:6 4}.note{font-size:14px}"
 )
 
 
@@ -35,14 +35,13 @@ def picture(layers: list[list[str]], domains: frozenset[str]) -> str:
     """An SVG in black on white: a row per layer, and an arrow for the one way imports may go."""
     height = len(layers) * (_HEIGHT + _GAP) + _GAP
     drawn = [box for place, row in enumerate(layers) for box in _row(row, _GAP + place * (_HEIGHT + _GAP), domains)]
-    arrow = f"M50 {_GAP} V{height - _GAP - 8}"
+    foot = height - _GAP - 10
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {height}" role="img">',
         f"<title>Rooms, in {len(layers)} rows; imports go downward only</title><style>{_STYLE}</style>",
         f'<rect width="{_WIDTH}" height="{height}" fill="#fff"/>',
-        f'<path d="{arrow}" stroke="#111" stroke-width="2" fill="none"/>',
-        f'<path d="M44 {height - _GAP - 10} h12 l-6 10 z" fill="#111"/>',
-        f'<text class="note" transform="translate(38 {height / 2 + 55:g}) rotate(-90)">may import</text>',
+        f'<path d="M40 {_GAP} V{foot}" stroke="#111" stroke-width="2"/><path d="M34 {foot} h12 l-6 10 z" fill="#111"/>',
+        f'<text class="note" text-anchor="middle" transform="translate(26 {height / 2:g}) rotate(-90)">may import</text>',
         *drawn,
         "</svg>",
     ]
