@@ -16,14 +16,8 @@ import typer
 from typer.testing import CliRunner
 
 from pipeline.cli import app
+from tests.test_docs import ROOT
 
-ROOT = Path(__file__).parents[2]
-#: The pages whose blocks are played: README, CONTRIBUTING and docs, but not what is generated from the program.
-PAGES = [
-    ROOT / "README.md",
-    ROOT / "CONTRIBUTING.md",
-    *(page for page in sorted((ROOT / "docs").rglob("*.md")) if page.parent.name != "reference"),
-]
 _FENCE = re.compile(r"^( *)```(?:bash|sh|shell|console)\n(.*?)^ *```", re.MULTILINE | re.DOTALL)
 _HEREDOC = re.compile(r"<<-?\s*'?(\w+)'?")
 #: What a page says of a command that ends otherwise than with 0.

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from tests.docs import places
-from tests.docs.blocks import PAGES, Command, Shell, called_rightly, commands_of, page_name
+from tests.docs.blocks import Command, Shell, called_rightly, commands_of, page_name
+from tests.test_docs import PAGES
 
 #: What a test cannot play, by page and beginning of the command, and why. Its options, words of make and the files it
 #: names are still looked at.
