@@ -126,8 +126,8 @@ class Shell:
 
     def _filled(self, text: str) -> str:
         for word, value in self.words.items():
-            if re.search(rf"\b{word}\b", text):
-                text = re.sub(rf"\b{word}\b", value if isinstance(value, str) else value(self.shown), text)
+            if re.search(rf"(?<!\w){word}(?!\w)", text):
+                text = re.sub(rf"(?<!\w){word}(?!\w)", value if isinstance(value, str) else value(self.shown), text)
         return text
 
     def _bash(self, text: str) -> tuple[int, str]:

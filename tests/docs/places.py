@@ -99,7 +99,7 @@ def vn2(folder: Path) -> None:
 def tables(folder: Path) -> None:
     """The same history in long form, and the charter that reads it."""
     write_vn2(folder / "vn2", weeks=130, stores=4, products=6)
-    write_long(folder / "DIR", folder / "vn2", ".csv")
+    write_long(folder / "DIR", folder / "vn2", "csv")
     values = _small(folder / VN2)
     values["data"]["source"] = "tables"
     for table, name in zip(values["data"]["tables"], ("sales", "state", "products"), strict=True):
@@ -132,7 +132,7 @@ def changes(folder: Path) -> None:
     (folder / "risks.pdf").write_text("risks", encoding="utf-8")
     values = charter_values()
     values["compliance"] = {"risk_class": "high", "sets": ["baseline", "eu-ai-act-high-risk"]}
-    write_yaml(folder / "high.yaml", values)
+    write_yaml(folder / CHARTER, values)
 
 
 def outcomes(folder: Path) -> None:

@@ -31,6 +31,7 @@ NOT_PLAYED: dict[str, dict[str, str]] = {
         "make test": "would play itself",
         "make proof": "would play itself",
         "make format": "writes into the sources",
+        "make docs": "writes into the sources; test_site.py builds the site elsewhere",
     },
     "docs/benchmarks.md": {
         "make bench": "measures for minutes, and what it shows depends on the machine",

@@ -6,8 +6,8 @@ from xml.sax.saxutils import escape
 
 _WIDTH, _HEIGHT, _GAP, _SIDE = 760, 40, 12, 60
 _STYLE = (
-    "text{font:15px sans-serif;fill:#111}.room{fill:#fff;stroke:#111;stroke-width:1.5}"
-    ".domain{stroke-dasharray:6 4}.note{font-size:14px}"
+    "text{font:18px sans-serif;fill:#111}.room{fill:#fff;stroke:#111;stroke-width:1.5}"
+    ".domain{stroke-dasharray:6 4}.note{font-size:16px}"
 )
 
 
@@ -41,7 +41,7 @@ def picture(layers: list[list[str]], domains: frozenset[str]) -> str:
         f"<title>Rooms, in {len(layers)} rows; imports go downward only</title><style>{_STYLE}</style>",
         f'<rect width="{_WIDTH}" height="{height}" fill="#fff"/>',
         f'<path d="M40 {_GAP} V{foot}" stroke="#111" stroke-width="2"/><path d="M34 {foot} h12 l-6 10 z" fill="#111"/>',
-        f'<text class="note" text-anchor="middle" transform="translate(26 {height / 2:g}) rotate(-90)">may import</text>',
+        f'<text class="note" text-anchor="middle" transform="translate(26 {foot // 2}) rotate(-90)">may import</text>',
         *drawn,
         "</svg>",
     ]
