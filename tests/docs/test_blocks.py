@@ -157,6 +157,7 @@ def finished(tmp_path_factory):
 
 
 @pytest.mark.proof
+@pytest.mark.timeout(1800)
 @pytest.mark.parametrize("page", PLAYED)
 def test_the_commands_of_a_page_on_a_finished_project_do_what_it_says(page, finished, tmp_path, monkeypatch):
     shutil.copytree(finished, tmp_path / "project", symlinks=True)
@@ -164,7 +165,7 @@ def test_the_commands_of_a_page_on_a_finished_project_do_what_it_says(page, fini
 
 
 @pytest.mark.proof
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1800)
 def test_the_tutorial_leads_from_the_first_run_to_the_proof(tmp_path, monkeypatch):
     """Each command is a process of its own, as for its reader; nothing is made for it but the small chain."""
     folder = places.project(tmp_path / "project")
