@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 # Landed and its tests start many processes; without kept bytecode each compiles hundreds of modules anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help install run cases up test proof check format schema messages bench chaos screenshots lock clean
+.PHONY: help install run cases up test proof check format schema messages bench chaos screenshots docs lock clean
 .DEFAULT_GOAL := help
 
 help: ## show these words
@@ -67,11 +67,15 @@ bench: $(READY) ## measure speed and size, as ratios side by side; ONLY="feature
 screenshots: $(READY) ## take the README's pictures of the review site anew; needs a Chromium on this machine
 	$(BIN)/python -m tests.web.screenshots docs/images
 
+docs: $(READY) ## write the pages of reference anew and build the documentation into site/
+	$(BIN)/python -m pipeline.cli.reference
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --quiet --clean
+
 lock: $(READY) ## resolve the pinned packages anew (needs uv on the PATH)
-	uv pip compile pyproject.toml --extra dev --extra postgres --extra s3 --universal --generate-hashes --no-annotate --no-header \
+	uv pip compile pyproject.toml --extra dev --extra docs --extra postgres --extra s3 --universal --generate-hashes --no-annotate --no-header \
 		--no-emit-index-url --no-emit-find-links --python-version 3.11 --constraint constraints.txt --output-file constraints.txt
 
 clean: ## remove everything that was generated: .venv, data, reports, caches
-	rm -rf $(VENV) .venv-bench .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache dist
+	rm -rf $(VENV) .venv-* .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache dist site
 	find data reports -mindepth 1 ! -name README.md -delete
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -8,13 +8,13 @@ from collections.abc import Mapping
 from flows.handed import Candidates
 from flows.workbench import Workbench
 from pipeline.charter import Candidate, Charter
-from pipeline.charter.patching import apply_patch
 from pipeline.charter.reading import charter_from_canonical
 from pipeline.datasets.dataset import Dataset
 from pipeline.errors import CharterError, Finding, ModelError
 from pipeline.evaluation.selection import choose
 from pipeline.ledger import recall, remember
 from pipeline.problems.base import Arm, TrainedCandidate
+from pipeline.problems.patching import apply_patch_for_problem
 from pipeline.provenance import code_version
 from pipeline.rollout.ladder import current
 
@@ -136,7 +136,7 @@ def _without(bench: Workbench) -> Mapping[str, Charter]:
         try:
             for other, patch in patches.items():
                 if other != item:
-                    charter = apply_patch(charter, patch)
+                    charter = apply_patch_for_problem(charter, patch)
         except CharterError:
             # The other items build on this one, so there is no charter without it to compare with.
             continue

@@ -13,11 +13,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from pipeline.settings import Settings
 from tests.postgres import postgres_server
 
 __all__ = ["postgres_server"]
+
+# A slow machine fails no test: what is judged is what comes out.
+settings.register_profile("landed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("landed")
 
 _PROCESS = Path(tempfile.mkdtemp(prefix="landed-tests-"))
 atexit.register(shutil.rmtree, _PROCESS, ignore_errors=True)

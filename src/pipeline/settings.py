@@ -107,7 +107,9 @@ class Settings(BaseSettings):
     prefect_database_url: SecretStr = Field(
         default=SecretStr(""), description="database of Prefect's server; SQLite in the data folder if empty"
     )
-    user: str = Field(default_factory=_login, description="identity of whoever starts runs and signs")
+    user: str = Field(
+        default_factory=_login, description="identity of whoever starts runs and signs; the login name if not given"
+    )
     token: SecretStr = Field(default=SecretStr(""), description="API token that says who uses the command line")
     trust_local: bool = Field(
         default=False, description="whether users of this machine are taken at their word, although there are accounts"

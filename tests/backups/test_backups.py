@@ -6,6 +6,7 @@ import shutil
 import sqlite3
 import stat
 import threading
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -216,7 +217,7 @@ def test_mlflow_finds_its_artifacts_in_their_new_place(made, tmp_path):
     database = made.settings.mlflow / "mlflow.db"
     database.parent.mkdir()
     old, elsewhere = made.settings.mlflow.resolve().as_uri(), "s3://bucket/prefix"
-    with sqlite3.connect(database) as raw:
+    with closing(sqlite3.connect(database)) as raw, raw:
         columns = {"experiments": "artifact_location", "runs": "artifact_uri",
                    "logged_models": "artifact_location", "model_versions": "storage_location"}  # fmt: skip
         for table, column in columns.items():

@@ -2,6 +2,7 @@
 
 import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -39,7 +40,7 @@ def _verified(folder: Path, logs: Path, size: int) -> Measured:
     path = Path(environment["LANDED_DATA"]) / "ledger.db"
     with Ledger(Settings(data=path.parent).ledger) as ledger:
         ledger.head()
-    with sqlite3.connect(path) as raw:
+    with closing(sqlite3.connect(path)) as raw, raw:
         events = _events(size)
         while rows := list(islice(events, _AT_ONCE)):
             raw.executemany("INSERT INTO landed_events VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)

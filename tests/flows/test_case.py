@@ -3,6 +3,7 @@
 import json
 import shutil
 import sqlite3
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
@@ -285,7 +286,7 @@ def test_a_tag_that_was_edited_in_mlflow_and_a_cut_off_ledger_are_named(case, cl
     assert "its tag landed.report is abababababab" in found.found
     # MLflow alone knows where the ledger ended: neither the file beside it nor a pack is there.
     shutil.copy(case.home.data / "ledger.db", tmp_path / "ledger.db")
-    with sqlite3.connect(tmp_path / "ledger.db") as raw:
+    with closing(sqlite3.connect(tmp_path / "ledger.db")) as raw, raw:
         raw.execute("DROP TRIGGER landed_events_no_delete")
         raw.execute("DELETE FROM landed_events WHERE seq > ?", (case.of("review.applied")[-1].seq - 1,))
     raw.close()
@@ -386,7 +387,7 @@ def test_figures_in_the_ledger_are_those_of_the_played_outcomes_in_sql(case):
     for row in case.rows:
         record, result = row.record, row.record.result
         played = case.home.retailer / "plays" / f"{record.subject.replace('/', '-')}-1"
-        with sqlite3.connect(":memory:") as store:
+        with closing(sqlite3.connect(":memory:")) as store, store:
             pd.read_parquet(played / "outcomes.parquet").to_sql("outcomes", store, index=False)
             ratios = ("stockout_weeks", "weeks"), ("lost", "demand"), ("inventory", "weeks")
             chosen = ", ".join(f"SUM({above}) / SUM({below})" for above, below in ratios)

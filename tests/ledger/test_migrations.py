@@ -4,6 +4,7 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -125,7 +126,7 @@ def test_a_ledger_of_an_unknown_version_is_refused_and_not_touched(tmp_path, sch
     path = tmp_path / "ledger.db"
     with Ledger(f"sqlite:///{path}") as ledger:
         ledger.head()
-    with sqlite3.connect(path) as raw:
+    with closing(sqlite3.connect(path)) as raw, raw:
         raw.execute("UPDATE landed_about SET value = ? WHERE key = 'schema'", (schema,))
     raw.close()
     shutil.copy(path, tmp_path / "before.db")

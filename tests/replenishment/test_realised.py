@@ -1,6 +1,7 @@
 """What really happened, against SQL over the tables, and blind to everything later."""
 
 import sqlite3
+from contextlib import closing
 from dataclasses import replace
 from datetime import date, timedelta
 from functools import lru_cache
@@ -41,7 +42,7 @@ def places(tmp_path_factory):
 
 def by_sql(data: Dataset, followers: dict[str, date], lead_time: int) -> dict[tuple[str, str, str], tuple[float, int]]:
     """(week, group, KPI) to value and stores, by SQL over the clean tables."""
-    with sqlite3.connect(":memory:") as store:
+    with closing(sqlite3.connect(":memory:")) as store:
         sales = data.tables["sales"].assign(week=data.tables["sales"]["week"].dt.strftime("%Y-%m-%d"))
         sales.astype({"in_stock": int}).to_sql("sales", store, index=False)
         data.tables["state"].drop(columns="week").to_sql("state", store, index=False)

@@ -1,5 +1,6 @@
 import json
 import sqlite3
+from contextlib import closing
 from datetime import date
 
 import pandas as pd
@@ -76,7 +77,7 @@ def test_weekly_points_are_the_ratio_of_sums_that_sql_gives() -> None:
     )
     outcomes = Outcomes(pd.DataFrame(), (), 2, "field", "basis", weekly)
     points = weekly_points(outcomes, RATE, "model", "today")
-    with sqlite3.connect(":memory:") as connection:
+    with closing(sqlite3.connect(":memory:")) as connection, connection:
         weekly.assign(period=weekly["period"].dt.strftime("%Y-%m-%d")).to_sql("w", connection, index=False)
         query = "select period, arm, sum(out) / sum(cells) from w group by 1, 2"
         expected = {(period, arm): value for period, arm, value in connection.execute(query)}

@@ -2,6 +2,7 @@
 
 import hashlib
 import sqlite3
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -234,7 +235,7 @@ def test_an_event_that_was_edited_vouches_for_nothing(dated):
     roles = {control.id: "compliance"}
     opened = datetime(2020, 1, 1, tzinfo=UTC)
     assert vouched(ledger, a_charter(), roles, opened).attestations
-    with sqlite3.connect(str(ledger.path)) as intruder:
+    with closing(sqlite3.connect(str(ledger.path))) as intruder, intruder:
         for (name,) in intruder.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
             intruder.execute(f'DROP TRIGGER "{name}"')
         intruder.execute("UPDATE landed_events SET at = '2026-11-30T00:00:00.000000+00:00'")

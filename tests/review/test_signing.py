@@ -181,6 +181,8 @@ def test_a_decision_that_is_not_on_offer_is_refused(ledger):
         ({"sign.advance": ["sponsor"]}, "sign"),
         ({"model.nothing": 1}, "unknown key"),
         ({"policy.parameters": "much"}, "policy.parameters"),
+        # What only the problem knows: such a patch would fail the next iteration in the middle of its training.
+        ({"policy.parameters": {"service_level": 0.9, "colour": "red"}}, "no parameter is called 'colour'"),
     ],
 )
 def test_a_patch_that_may_not_be_is_refused_at_signing(ledger, patch, match):

@@ -4,6 +4,7 @@ import json
 import socket
 import sqlite3
 import webbrowser
+from contextlib import closing
 
 import pytest
 from packaging.requirements import Requirement
@@ -37,7 +38,7 @@ def test_a_ledger_that_was_changed_fails(home):
             tx.append("x", "p", "s", "robin", "", {"value": 1})
         assert by_name(Settings())["ledger"].outcome == "ok"
         path = ledger.path
-    with sqlite3.connect(path) as connection:
+    with closing(sqlite3.connect(path)) as connection, connection:
         for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
             connection.execute(f'DROP TRIGGER "{name}"')
         connection.execute("""UPDATE landed_events SET body = '{"value":2}'""")

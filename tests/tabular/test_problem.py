@@ -1,6 +1,7 @@
 """Real tables played as problems: figures recomputed by hand in pandas and in SQL, leaks, units, waiting cases."""
 
 import sqlite3
+from contextlib import closing
 from datetime import date
 
 import numpy as np
@@ -60,7 +61,7 @@ def test_the_value_of_a_replay_is_what_sql_counts_from_the_table_itself(biopsies
     forecasts = forecasts_of(biopsies.trained["linear"].directory)
     last = sorted(set(forecasts["cutoff"]) - {"final"})[-1]
     rows = forecasts[(forecasts["cutoff"] == last) & (forecasts["part"] == "replay")]
-    with sqlite3.connect(":memory:") as memory:
+    with closing(sqlite3.connect(":memory:")) as memory, memory:
         made.breast_cancer()[["biopsy", "diagnosis"]].to_sql("biopsies", memory, index=False)
         rows[["key", "score_1"]].to_sql("forecasts", memory, index=False)
         worth, cases = memory.execute(

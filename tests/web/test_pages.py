@@ -3,6 +3,8 @@
 import json
 import re
 import shutil
+import sqlite3
+from contextlib import closing
 from dataclasses import replace
 
 import pytest
@@ -240,15 +242,13 @@ def test_a_pack_of_an_earlier_version_opens_in_english(install, pack, tmp_path):
 
 
 def test_a_record_that_was_changed_says_where(site):
-    import sqlite3
-
-    with sqlite3.connect(site.ledger.path) as connection:
+    with closing(sqlite3.connect(site.ledger.path)) as connection, connection:
         connection.execute("DROP TRIGGER landed_events_no_update")
         connection.execute("UPDATE landed_events SET actor = 'mallory' WHERE seq = 3")
     assert re.search(
         r"The record was changed after it was written, at event 3\b", site.browser("ana.ruiz").get("/history").words
     )
-    with sqlite3.connect(site.ledger.path) as connection:
+    with closing(sqlite3.connect(site.ledger.path)) as connection, connection:
         connection.execute("UPDATE landed_events SET actor = 'tests' WHERE seq = 3")
 
 

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from sqlalchemy import select
 
 from pipeline.charter import Charter, DecisionName
-from pipeline.charter.patching import apply_patch
 from pipeline.errors import CharterError, Finding, Refused
 from pipeline.language import joined, legend, say, term
 from pipeline.ledger import IterationRecord, Reader, Transaction, apply_key, mark_done, transition
 from pipeline.ledger.tables import applied
+from pipeline.problems.patching import apply_patch_for_problem
 from pipeline.review.backing import unbacked_by_events
 from pipeline.review.items import FeedbackItem, Filed, ItemStatus, items_of, settle
 from pipeline.review.quorum import SignOff, outcome
@@ -114,7 +114,7 @@ def _dispose_one(
             item, "declined", say("{item}, signed earlier, changes the same charter entry", item=rival)
         )
     try:
-        changed = apply_patch(charter, item.patch)
+        changed = apply_patch_for_problem(charter, item.patch)
     except CharterError as exc:
         told: list[str] = [say("{place}: {found}", place=one.place, found=one.found) for one in exc.findings]
         reason = say("does not fit the charter as the other items leave it: {why}", why=joined(told, "; "))

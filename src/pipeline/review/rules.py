@@ -7,9 +7,9 @@ from typing import Literal
 
 from pipeline.accounts import Delegation
 from pipeline.charter import DECISIONS, Charter, DecisionName, Role
-from pipeline.charter.patching import apply_patch
 from pipeline.errors import CharterError, Finding
 from pipeline.language import joined, say, term
+from pipeline.problems.patching import apply_patch_for_problem
 from pipeline.review.attesting import OpenControl, WaivedControl
 from pipeline.review.items import FeedbackItem
 from pipeline.review.quorum import SignOff
@@ -251,7 +251,7 @@ def _patch(attempt: Attempt, item: FeedbackItem) -> Finding | None:
     if not item.patch:
         return None
     try:
-        apply_patch(attempt.charter, item.patch)
+        apply_patch_for_problem(attempt.charter, item.patch)
     except CharterError as exc:
         found = "; ".join(f"{finding.place}: {finding.found}" for finding in exc.findings) or exc.headline
         remedy = "; ".join(dict.fromkeys(finding.remedy for finding in exc.findings)) or "correct the patch"

@@ -7,9 +7,9 @@ from pydantic import ValidationError
 from starlette.responses import RedirectResponse, Response
 
 from pipeline.charter import Person
-from pipeline.charter.patching import apply_patch
 from pipeline.errors import CharterError, Finding
 from pipeline.language import joined, say
+from pipeline.problems.patching import apply_patch_for_problem
 from pipeline.review import FeedbackItem, items_of
 from pipeline.web.changes import as_value, entries
 from pipeline.web.drafts import Draft, DraftChange, DraftItem, find_draft, save_draft
@@ -116,7 +116,7 @@ def _objections(visitor: Visitor, shown: ReviewShown, draft: Draft, typed: Draft
     try:
         made = _item("F1", author_of(visitor, shown, draft), typed, shown)
         if made.patch:
-            apply_patch(shown.charter, made.patch)
+            apply_patch_for_problem(shown.charter, made.patch)
     except ValidationError as error:
         unfit = say("It is longer than {limit} characters, or holds characters that cannot be shown.", limit=2000)
         return {str(one["loc"][0]): unfit for one in error.errors(include_url=False)}

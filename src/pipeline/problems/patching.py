@@ -1,0 +1,28 @@
+"""A feedback item's patch, judged by the charter's problem too."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from pipeline.charter import Charter, apply_patch
+from pipeline.charter.advice import dotted
+from pipeline.errors import CharterError, Finding
+from pipeline.language import say
+from pipeline.problems.registry import advise_problem
+
+
+def apply_patch_for_problem(charter: Charter, patch: Mapping[str, Any]) -> Charter:
+    """The charter with a patch applied, refused where its problem finds something wrong that was not wrong before.
+
+    Raises:
+        CharterError: as :func:`pipeline.charter.apply_patch` does, and for what the problem finds; all at once.
+    """
+    changed = apply_patch(charter, patch)
+    before, values = advise_problem(charter), changed.canonical()
+    findings = [
+        Finding(f"patch {dotted(one.path, values)}", one.found, one.remedy)
+        for one in advise_problem(changed)
+        if one not in before
+    ]
+    if findings:
+        raise CharterError(say("The patch is refused; the charter stays as it is"), findings)
+    return changed
