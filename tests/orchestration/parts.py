@@ -69,6 +69,17 @@ def item(name: str, factor: float) -> FeedbackItem:
     )  # fmt: skip
 
 
+def processes_of(data: Path) -> list[tuple[int, str]]:
+    """Processes of an installation, found by their environment: number and command."""
+    mark, mine = f"LANDED_DATA={data}\0".encode(), []
+    for folder in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            if mark in (folder / "environ").read_bytes() + b"\0":
+                command = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+                mine.append((int(folder.name), command))
+    return [(pid, command) for pid, command in mine if pid != os.getpid()]
+
+
 class Stack:
     """One installation's processes. ``env`` is what all of them get; the ledger is read by the test itself."""
 
@@ -143,13 +154,7 @@ class Stack:
 
     def processes(self) -> list[tuple[int, str]]:
         """Processes of this installation, found by their environment."""
-        mark, mine = f"LANDED_DATA={self.root / 'data'}\0".encode(), []
-        for folder in Path("/proc").glob("[0-9]*"):
-            with suppress(OSError):
-                if mark in (folder / "environ").read_bytes() + b"\0":
-                    command = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
-                    mine.append((int(folder.name), command))
-        return [(pid, command) for pid, command in mine if pid != os.getpid()]
+        return processes_of(self.root / "data")
 
     def close(self) -> None:
         for name in ("dispatcher", "worker", "server"):
