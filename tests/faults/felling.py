@@ -1,8 +1,8 @@
 """``landed up`` felled: its supervisor is killed at each change of the stack's state and at random instants.
 
 ``python -m tests.faults.felling --write docs/reliability.md`` starts the real stack (Prefect, MLflow, worker,
-dispatcher, review site) again and again over one opened iteration. After each death nothing of the stack may be left; left alone at
-last, the stack must bring the iteration to its review with the figures that ``landed run`` gives elsewhere.
+dispatcher, review site) again and again over one opened iteration. After each death nothing of the stack may be left;
+left alone at last, it must bring the iteration to its review with the figures that ``landed run`` gives elsewhere.
 """
 
 import argparse
@@ -18,8 +18,6 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from flows.opening import open_by_hand
 from pipeline.charter.reading import read_charter
 from pipeline.ledger import Ledger, all_iterations
@@ -28,7 +26,7 @@ from pipeline.settings import Settings
 from pipeline.stack.state import Folders, is_locked, running
 from tests.faults.killing import HEAD, Figures, written
 from tests.faults.works import PROJECT, record_of
-from tests.orchestration.parts import PATIENCE, TOY, processes_of, toy_values
+from tests.orchestration.parts import PATIENCE, TOY, processes_of, written_charter
 from tests.orchestration.toy.landed_toy import tables
 
 #: Longest wait for the last start to carry everything through, in seconds.
@@ -42,8 +40,7 @@ class Home:
         self.root, self.folders = root, Folders(root / "data")
         (root / "source").mkdir(parents=True)
         tables().to_parquet(root / "source" / "visits.parquet")
-        self.charter = root / "charter.yaml"
-        self.charter.write_text(yaml.safe_dump(toy_values(PROJECT, 1.0), sort_keys=False), encoding="utf-8")
+        self.charter = written_charter(root, PROJECT, seconds=1.0)
         self.enter()
         charter = read_charter(self.charter, date.today())
         with Ledger(Settings().ledger) as ledger:

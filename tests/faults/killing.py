@@ -23,7 +23,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from tests.orchestration.parts import TOY, Stack
+from tests.orchestration.parts import TOY, Stack, written_charter
 
 #: Seconds after which a process that runs a work counts as hung.
 PATIENCE = 300.0
@@ -166,7 +166,7 @@ class Game:
         self.wanted: Any = None
         self.seconds = 0.0
 
-    def play(self, instants: int, stride: int) -> Figures:
+    def play(self, instants: int, stride: int, *, sparse: bool) -> Figures:
         """Undisturbed first; then killed at every boundary; then at random instants."""
         from tests.faults.boundaries import armed
 
@@ -184,8 +184,8 @@ class Game:
         if self.wanted.get("verified") != "intact":
             raise RuntimeError(f"undisturbed, {self.work.name}: {self.wanted}")
         # Around every step and commit; of the many other places of a long work, each `stride`-th.
-        stride = stride if len(kinds) > LONG else 1
-        others = [place for place, kind in enumerate(kinds, 1) if kind not in {"step", "commit"}]
+        stride = stride if sparse or len(kinds) > LONG else 1
+        others = [place for place, kind in enumerate(kinds, 1) if sparse or kind not in {"step", "commit"}]
         left_out = {*others} - {*others[self.chance.randrange(stride) :: stride]}
         for fatal in sorted({*range(1, len(kinds) + 1)} - left_out):
             self._try(f"{kinds[fatal - 1]}, boundary {fatal}", [fatal])
@@ -268,20 +268,15 @@ def prepare(root: Path) -> Stack:
 
 def found_states(place: Place, source: Path) -> None:
     """The states that works start from, each made by the works themselves."""
-    import yaml
-
     from pipeline.ledger import leases
     from pipeline.models.tracking import Tracking
     from pipeline.provenance import code_version
     from pipeline.settings import Settings
     from tests.faults import works
-    from tests.orchestration.parts import toy_values
 
     leases.SILENCE = SILENCE
-    place.home.mkdir()
     shutil.copytree(source, place.home / "source")
-    values = toy_values(works.PROJECT, seconds=0.2)
-    (place.home / "charter.yaml").write_text(yaml.safe_dump(values, sort_keys=False), encoding="utf-8")
+    written_charter(place.home, works.PROJECT, seconds=0.2)
     place.fork(lambda: str(Tracking(Settings()).uri))
     place.keep("empty")
     place.load_what_is_loaded_by(lambda: works.iterate(place.home))
@@ -295,7 +290,7 @@ def found_states(place: Place, source: Path) -> None:
         place.keep(name)
 
 
-def play(instants: int, stride: int, seed: int, only: str = "") -> list[Figures]:
+def play(instants: int, stride: int, seed: int, only: str = "", *, sparse: bool = False) -> list[Figures]:
     """All works; see ``--help``."""
     root = Path(tempfile.mkdtemp(prefix="landed-killing-"))
     stack = prepare(root)
@@ -308,7 +303,7 @@ def play(instants: int, stride: int, seed: int, only: str = "") -> list[Figures]
         for work in WORKS:
             if only in work.name:
                 own = -(-instants * SHARES[work.name] // total)
-                found.append(Game(place, work, chance).play(own, stride))
+                found.append(Game(place, work, chance).play(own, stride, sparse=sparse))
                 sys.stderr.write(f"{found[-1].line}\n")
     finally:
         stack.close()
@@ -323,11 +318,12 @@ def main() -> None:
     parser.add_argument(
         "--stride", type=int, default=1, help="of a long work's places that are no step or commit, try one in so many"
     )
+    parser.add_argument("--sparse", action="store_true", help="skip so many of every work's places, of every kind")
     parser.add_argument("--seed", type=int, default=20260)
     parser.add_argument("--only", default="", help="works whose name holds this")
     parser.add_argument("--write", type=Path, help="Markdown file to put the table into")
     asked = parser.parse_args()
-    found = play(asked.instants, asked.stride, asked.seed, asked.only)
+    found = play(asked.instants, asked.stride, asked.seed, asked.only, sparse=asked.sparse)
     table = "\n".join([HEAD, *(figures.line for figures in found)])
     sys.stdout.write(f"{table}\n")
     if asked.write:

@@ -1,9 +1,9 @@
 """Mutation testing of the rooms that decide: ledger, review, rollout and the gates.
 
 ``make mutation`` lets mutmut (in an environment of its own, ``.venv-mutation``) spoil the code in thousands of ways,
-draws a seeded sample of them and runs the tests of these rooms against each. A mutant that only changes a sentence for people
-(a text with a space in it) is none here: no test repeats our wording. What the tests let through is put to the type
-checker, which is part of ``make check``; what that lets through too has survived, and is listed.
+draws a seeded sample of them and runs the tests of these rooms against each. A mutant that only changes a sentence for
+people (a text with a space in it) is none here: no test repeats our wording. What the tests let through is put to the
+type checker, which is part of ``make check``; what that lets through too has survived, and is listed.
 """
 
 import argparse

@@ -7,12 +7,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-import yaml
 
 from tests.cli.calling import assert_refused, landed
 from tests.conftest import Home
 from tests.faults.works import PROJECT, record_of
-from tests.orchestration.parts import TOY, toy_values
+from tests.orchestration.parts import TOY, written_charter
 from tests.orchestration.toy.landed_toy import tables
 
 pytestmark = [pytest.mark.proof, pytest.mark.timeout(1800)]
@@ -34,7 +33,9 @@ def toy():
 def disk(folder: Path):
     """A small file system of its own, mounted over a folder; a skip where that is not permitted."""
     folder.mkdir(parents=True, exist_ok=True)
-    done = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={SIZE}", "tmpfs", folder], capture_output=True, text=True)
+    done = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", f"size={SIZE}", "tmpfs", folder], capture_output=True, text=True
+    )
     if done.returncode:
         pytest.skip(f"no file system can be mounted here ({done.stderr.strip()}): a full disk is not tested")
     try:
@@ -52,15 +53,14 @@ def founded(home: Home, mlflow: Path) -> Home:
     """The toy's charter and data, and an empty MLflow store."""
     (home.root / "source").mkdir(parents=True)
     tables().to_parquet(home.root / "source" / "visits.parquet")
-    text = yaml.safe_dump(toy_values(PROJECT), sort_keys=False)
-    (home.root / "charter.yaml").write_text(text, encoding="utf-8")
+    written_charter(home.root, PROJECT)
     (home.data / "mlflow").mkdir(parents=True)
     (home.data / "mlflow" / "mlflow.db").write_bytes(mlflow.read_bytes())
     return home
 
 
 def run(home: Home):
-    return landed("run", home.root / "charter.yaml", "--data", home.root / "source")
+    return landed("run", home.root / f"{PROJECT}.yaml", "--data", home.root / "source")
 
 
 @pytest.fixture(scope="module")
@@ -111,7 +111,7 @@ def test_a_data_folder_that_may_not_be_written_is_named_and_the_run_goes_on_once
         assert_refused(run(home), 5, str(root), "cannot be written", "LANDED_DATA")
         remounted(root, "rw")
         # In a process of its own: MLflow keeps its file open, and what is open cannot become read-only.
-        command = [Path(sys.executable).with_name("landed"), "run", root / "charter.yaml", "--data", root / "source"]
+        command = [Path(sys.executable).with_name("landed"), "run", root / f"{PROJECT}.yaml", "--data", root / "source"]
         subprocess.run(command, env={**os.environ, "PYTHONPATH": str(TOY)}, check=True, capture_output=True)
         remounted(root, "ro")
         # What is on record can still be read and proven.

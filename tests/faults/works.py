@@ -59,9 +59,9 @@ class Work:
 # -- the works --
 
 
-def iterate(root: Path) -> None:
+def iterate(root: Path, project: str = PROJECT) -> None:
     """What ``landed run`` does once the charter is read."""
-    charter = read_charter(root / "charter.yaml", date.today())
+    charter = read_charter(root / f"{project}.yaml", date.today())
     with Ledger(Settings().ledger) as ledger:
         record = open_by_hand(ledger, charter, root / "source", "robin").record
         if record.state in {"opened", "running"}:

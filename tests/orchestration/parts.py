@@ -60,6 +60,13 @@ def toy_values(project: str, seconds: float = 0.0) -> dict[str, Any]:
     return values
 
 
+def written_charter(folder: Path, project: str, seconds: float = 0.0) -> Path:
+    """A file with a charter of the toy domain, named after its project."""
+    path = folder / f"{project}.yaml"
+    path.write_text(yaml.safe_dump(toy_values(project, seconds), sort_keys=False), encoding="utf-8")
+    return path
+
+
 def item(name: str, factor: float) -> FeedbackItem:
     """A feedback item that changes the first candidate's parameter."""
     return FeedbackItem(
@@ -173,9 +180,7 @@ class Stack:
     # --- what the ledger says
 
     def charter(self, project: str = "depots", seconds: float = 0.0) -> Charter:
-        path = self.root / f"{project}.yaml"
-        path.write_text(yaml.safe_dump(toy_values(project, seconds), sort_keys=False), encoding="utf-8")
-        return read_charter(path, date.today())
+        return read_charter(written_charter(self.root, project, seconds), date.today())
 
     def deploy(self, charter: Charter) -> Charter:
         with self.ledger.transaction() as tx:
