@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help install run cases up test proof check format schema messages bench chaos screenshots lock clean
+.PHONY: help install run cases up test proof check format schema messages bench chaos kills mutation screenshots lock clean
 .DEFAULT_GOAL := help
 
 help: ## show these words
@@ -59,6 +59,13 @@ messages: $(READY) ## find the sentences to translate, update and compile the ca
 chaos: $(READY) ## kill parts of the stack at random and hold the record to account
 	PYTHONPATH=. $(BIN)/python -m tests.orchestration.chaos --write docs/reliability.md
 
+kills: $(READY) ## kill iterations, sign-offs, feedback flows, exports and the stack at every step; takes an hour or two
+	$(BIN)/python -m tests.faults.killing --instants 200 --stride 4 --write docs/reliability.md
+	$(BIN)/python -m tests.faults.felling --write docs/reliability.md
+
+mutation: $(READY) ## spoil the deciding rooms' code in hundreds of ways and see whether a test notices; an hour
+	nice -n 19 $(BIN)/python -m tests.faults.mutation --size 360 --write docs/reliability.md
+
 bench: $(READY) ## measure speed and size, as ratios side by side; ONLY="features contract" for some of it
 	PYTHONPATH=. $(BIN)/python tests/bench/bench.py $(addprefix --only ,$(ONLY))
 
@@ -70,6 +77,6 @@ lock: $(READY) ## resolve the pinned packages anew (needs uv on the PATH)
 		--no-emit-index-url --no-emit-find-links --python-version 3.11 --constraint constraints.txt --output-file constraints.txt
 
 clean: ## remove everything that was generated: .venv, data, reports, caches
-	rm -rf $(VENV) .venv-bench .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache dist
+	rm -rf $(VENV) .venv-bench .venv-mutation .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache dist
 	find data reports -mindepth 1 ! -name README.md -delete
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -12,6 +12,7 @@ import json
 import math
 import os
 import random
+import re
 import shutil
 import subprocess
 import sys
@@ -58,6 +59,7 @@ pytest_add_cli_args_test_selection=
     tests/review
     tests/rollout
     tests/evaluation/test_gates.py
+    tests/backups
 use_git_change_detection=false
 track_dependencies=false
 """
@@ -149,22 +151,34 @@ def run(names: list[str]) -> None:
         raise SystemExit(f"mutmut failed:\n{done.stdout[-3000:]}")
 
 
-def refused_by_types(mutant: Mutant) -> bool:
-    """Whether mypy, as ``make check`` calls it, refuses the mutant in the place of its function."""
-    path = TREE / mutant.file
-    whole = path.read_text(encoding="utf-8")
+def refused_by_types(left: list[Mutant]) -> set[str]:
+    """Names of those that mypy, as ``make check`` calls it, refuses in the place of their function."""
+    refused, waiting = set[str](), list(left)
+    while waiting:
+        # One a file and run: a mutant changes the inside of a function, so that errors stay in its file.
+        batch = {mutant.file: mutant for mutant in waiting}
+        waiting = [mutant for mutant in waiting if mutant is not batch[mutant.file]]
+        whole = {file: (TREE / file).read_text(encoding="utf-8") for file in batch}
+        try:
+            for file, mutant in batch.items():
+                (TREE / file).write_text(_with(mutant, whole[file]), encoding="utf-8")
+            command = [Path(sys.executable).with_name("mypy"), "--cache-dir", HOME / "mypy"]
+            said = subprocess.run(command, cwd=TREE, stdout=subprocess.PIPE, text=True).stdout
+        finally:
+            for file, text in whole.items():
+                (TREE / file).write_text(text, encoding="utf-8")
+        refused |= {mutant.name for file, mutant in batch.items() if re.search(rf"^{file}:\d+: error", said, re.M)}
+    return refused
+
+
+def _with(mutant: Mutant, whole: str) -> str:
+    """A file's text with the mutant in the place of its function."""
     name = mutant.before.name.removesuffix("__mutmut_orig").rpartition("ǁ")[2].removeprefix("x_")
-    functions = [node for node in ast.walk(ast.parse(whole)) if isinstance(node, ast.FunctionDef) and node.name == name]
     wanted = _named(mutant.before, name)
-    function = next(node for node in functions if ast.unparse(node) == wanted)
-    lines = whole.splitlines()
+    found = [node for node in ast.walk(ast.parse(whole)) if isinstance(node, ast.FunctionDef) and node.name == name]
+    function, lines = next(node for node in found if ast.unparse(node) == wanted), whole.splitlines()
     fresh = [" " * function.col_offset + line for line in _named(mutant.after, name).splitlines()]
-    path.write_text("\n".join([*lines[: function.lineno - 1], *fresh, *lines[function.end_lineno :]]) + "\n")
-    try:
-        command = [Path(sys.executable).with_name("mypy"), "--cache-dir", HOME / "mypy"]
-        return subprocess.run(command, cwd=TREE, stdout=subprocess.DEVNULL).returncode == 1
-    finally:
-        path.write_text(whole, encoding="utf-8")
+    return "\n".join([*lines[: function.lineno - 1], *fresh, *lines[function.end_lineno :]]) + "\n"
 
 
 def _named(function: ast.FunctionDef, name: str) -> str:
@@ -206,6 +220,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--size", type=int, default=300, help="mutants to try; 0 for all of them, which takes a night")
     parser.add_argument("--seed", type=int, default=20260)
+    parser.add_argument("--left", action="store_true", help="try again only what survived the tests at the last run")
     parser.add_argument("--write", type=Path, help="Markdown file to put the table into")
     asked = parser.parse_args()
     set_up()
@@ -214,9 +229,13 @@ def main() -> None:
     sample = everything
     if asked.size:
         sample = random.Random(asked.seed).sample(everything, min(asked.size, len(everything)))  # noqa: S311
-    run([one.name for one in sample])
+    before = results(one.name for one in sample)
+    run([one.name for one in sample if not asked.left or before[one.name] in {None, *_SURVIVED}])
     codes = results(one.name for one in sample)
-    typed = {one.name for one in sample if codes[one.name] in _SURVIVED and refused_by_types(one)}
+    if None in codes.values():  # what changed since, where only some were tried again
+        run([name for name, code in codes.items() if code is None])
+        codes = results(codes)
+    typed = refused_by_types([one for one in sample if codes[one.name] in _SURVIVED])
     table = told(sample, len(everything), codes, typed)
     sys.stdout.write(f"{table}\n")
     if asked.write:
