@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 # Landed and its tests start many processes; without kept bytecode each compiles hundreds of modules anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help install run cases up test proof check format schema messages bench chaos screenshots docs lock clean
+.PHONY: help install run cases up test proof check format schema messages bench chaos kills mutation screenshots docs lock clean
 .DEFAULT_GOAL := help
 
 help: ## show these words
@@ -60,6 +60,13 @@ messages: $(READY) ## find the sentences to translate, update and compile the ca
 
 chaos: $(READY) ## kill parts of the stack at random and hold the record to account
 	PYTHONPATH=. $(BIN)/python -m tests.orchestration.chaos --write docs/reliability.md
+
+kills: $(READY) ## kill iterations, sign-offs, feedback flows, exports and the stack at every step; takes an hour or two
+	$(BIN)/python -m tests.faults.killing --instants 200 --stride 4 --write docs/reliability.md
+	$(BIN)/python -m tests.faults.felling --write docs/reliability.md
+
+mutation: $(READY) ## spoil the deciding rooms' code in hundreds of ways and see whether a test notices; an hour
+	nice -n 19 $(BIN)/python -m tests.faults.mutation --size 360 --write docs/reliability.md
 
 bench: $(READY) ## measure speed and size, as ratios side by side; ONLY="features contract" for some of it
 	PYTHONPATH=. $(BIN)/python tests/bench/bench.py $(addprefix --only ,$(ONLY))

@@ -27,9 +27,9 @@ def free_port() -> int:
 
 
 @contextmanager
-def mlflow_server(folder: Path, *arguments: str, **environment: str) -> Iterator[str]:
-    """The URL of a running MLflow server that keeps everything in a folder."""
-    port = free_port()
+def mlflow_server(folder: Path, *arguments: str, port: int = 0, **environment: str) -> Iterator[str]:
+    """The URL of a running MLflow server that keeps everything in a folder; on a given port, or on any."""
+    port = port or free_port()
     command = [
         str(Path(sys.executable).parent / "mlflow"), "server", "--host", "127.0.0.1", "--port", str(port),
         "--workers", "1", "--backend-store-uri", f"sqlite:///{folder / 'mlflow.db'}",

@@ -195,3 +195,25 @@ def verdicts_on(charter: Charter, goal: KpiResult, past: list[float]) -> dict[st
     previous = [Interval(value, value, value) for value in past]
     verdicts = gates.judge(changed, charter.stages[0], found, iteration=1, today=TODAY, previous=previous)
     return {f"{place} {verdict.gate}": verdict for place, verdict in enumerate(verdicts)}
+
+
+_BOUNDED = "value value_low value_high units"
+FIGURES = {
+    "kpi.beats_baseline": "difference difference_low difference_high baseline baseline_low baseline_high units",
+    "kpi.reaches_milestone": f"{_BOUNDED} limit", "kpi.reaches_target": f"{_BOUNDED} limit",
+    "guardrail.inventory": f"{_BOUNDED} allowed difference difference_low difference_high",
+    "guardrail.margin": f"{_BOUNDED} limit",
+    "slice.worst_unit": "unit value baseline limit",
+    "budget.deadline": "deadline today days_left", "budget.iterations": "iteration budget",
+    "progress.no_gain": "iterations best_recent best_before",
+}  # fmt: skip
+
+
+def test_every_verdict_keeps_its_figures_under_names_that_reports_and_bundles_know(
+    charter: Charter, evaluation: Evaluate
+) -> None:
+    verdicts = judged(charter, evaluation(), previous=[Interval(0.05, 0, 1)] * 3)
+    assert {gate: {*verdict.figures} for gate, verdict in verdicts.items()} == {
+        gate: {*names.split()} for gate, names in FIGURES.items()
+    }
+    assert verdicts["budget.iterations"].figures == {"iteration": 1, "budget": charter.budget.iterations}

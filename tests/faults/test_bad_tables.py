@@ -181,7 +181,7 @@ def spoil_text(path: Path, draw: random.Random) -> None:
 
 
 def spoil_parquet(path: Path, draw: random.Random) -> None:
-    draw.choice((_bytes, _bytes, _types, _metadata))(path, draw)
+    draw.choice((_bytes, _bytes, _types, _metadata, _footer))(path, draw)
 
 
 def _bytes(path: Path, draw: random.Random) -> None:
@@ -197,6 +197,30 @@ def _bytes(path: Path, draw: random.Random) -> None:
     else:
         raw = flipped(raw, draw)
     path.write_bytes(raw)
+
+
+def _footer(path: Path, draw: random.Random) -> None:
+    """A number that the footer tells (rows, bytes, offsets, types) is another one, and the footer's length fits."""
+    raw = path.read_bytes()
+    size = int.from_bytes(raw[-8:-4], "little")
+    footer, told = raw[-8 - size : -8], pq.read_metadata(path)
+    group = told.row_group(draw.randrange(told.num_row_groups))
+    column = group.column(draw.randrange(group.num_columns))
+    numbers = (told.num_rows, group.total_byte_size, column.total_uncompressed_size, column.total_compressed_size,
+               column.data_page_offset, column.num_values)  # fmt: skip
+    lie = draw.choice((-1, 0, 2**31 - 1, 2**31, 2**40, 2**62, -(2**40)))
+    footer = footer.replace(varint(draw.choice(numbers)), varint(lie), draw.choice((1, 1, -1)))
+    path.write_bytes(raw[: -8 - size] + footer + len(footer).to_bytes(4, "little") + b"PAR1")
+
+
+def varint(number: int) -> bytes:
+    """An integer as Thrift's compact protocol writes it: zigzag, seven bits a byte, the least first."""
+    left, found = (number << 1) ^ (number >> 63), bytearray()
+    left &= 2**64 - 1
+    while left > 127:
+        found.append(left & 127 | 128)
+        left >>= 7
+    return bytes([*found, left])
 
 
 def _types(path: Path, draw: random.Random) -> None:
@@ -265,6 +289,9 @@ def try_all(source: Source, spoil: Callable[[Path, random.Random], None], count:
 
 def held(tally: Tally) -> None:
     tally.show()
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    print(f"most memory this process ever held: {peak:.1f} GiB")  # noqa: T201 - seen with `pytest -s`
+    assert peak < 2
     assert tally.lost == []
     assert tally.refused > 0
     assert tally.accepted > 0
@@ -326,6 +353,23 @@ def test_a_small_file_that_unpacks_to_gigabytes_is_refused_unread(tmp_path):
     with pytest.raises(DataError, match=r"400,000,000 rows and [\d,]+ bytes would come out of a file of") as refused:
         read(tmp_path / "rows.parquet")
     assert refused.value.findings[0].place == str(tmp_path / "rows.parquet")
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 300 * 1024
+
+
+@pytest.mark.parametrize("rows", [2**31, 2**40, 2**62, -1])
+def test_a_footer_that_lies_about_its_rows_is_refused_and_costs_nothing(tmp_path, rows):
+    """123,457 numbers whose footer tells of others: in the file's count, in the group's, in the column's."""
+    path = tmp_path / "rows.parquet"
+    pq.write_table(pa.table({"y": pa.array(np.zeros(123_457))}), path)
+    raw = path.read_bytes()
+    size = int.from_bytes(raw[-8:-4], "little")
+    footer = raw[-8 - size : -8].replace(varint(123_457), varint(rows))
+    assert footer != raw[-8 - size : -8]
+    path.write_bytes(raw[: -8 - size] + footer + len(footer).to_bytes(4, "little") + b"PAR1")
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with pytest.raises(DataError) as refused:
+        read(path)
+    assert refused.value.findings[0].place.startswith(str(path))
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 300 * 1024
 
 

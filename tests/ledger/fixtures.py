@@ -3,6 +3,7 @@
 import pytest
 
 from pipeline.ledger import Ledger
+from tests.ledger.bodies import assert_as_known
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -15,9 +16,10 @@ def url(request, tmp_path):
 
 @pytest.fixture
 def ledger(url):
-    """A ledger on each store."""
+    """A ledger on each store; afterwards its events hold what their kinds are known to hold."""
     with Ledger(url) as opened:
         yield opened
+        assert_as_known(opened)
 
 
 @pytest.fixture

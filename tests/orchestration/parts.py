@@ -60,6 +60,13 @@ def toy_values(project: str, seconds: float = 0.0) -> dict[str, Any]:
     return values
 
 
+def written_charter(folder: Path, project: str, seconds: float = 0.0) -> Path:
+    """A file with a charter of the toy domain, named after its project."""
+    path = folder / f"{project}.yaml"
+    path.write_text(yaml.safe_dump(toy_values(project, seconds), sort_keys=False), encoding="utf-8")
+    return path
+
+
 def item(name: str, factor: float) -> FeedbackItem:
     """A feedback item that changes the first candidate's parameter."""
     return FeedbackItem(
@@ -67,6 +74,17 @@ def item(name: str, factor: float) -> FeedbackItem:
         change="Weigh Mondays more.", patch={"model.candidates[first].parameters.factor": factor},
         acceptance="Fewer late visits.",
     )  # fmt: skip
+
+
+def processes_of(data: Path) -> list[tuple[int, str]]:
+    """Processes of an installation, found by their environment: number and command."""
+    mark, mine = f"LANDED_DATA={data}\0".encode(), []
+    for folder in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            if mark in (folder / "environ").read_bytes() + b"\0":
+                command = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+                mine.append((int(folder.name), command))
+    return [(pid, command) for pid, command in mine if pid != os.getpid()]
 
 
 class Stack:
@@ -143,13 +161,7 @@ class Stack:
 
     def processes(self) -> list[tuple[int, str]]:
         """Processes of this installation, found by their environment."""
-        mark, mine = f"LANDED_DATA={self.root / 'data'}\0".encode(), []
-        for folder in Path("/proc").glob("[0-9]*"):
-            with suppress(OSError):
-                if mark in (folder / "environ").read_bytes() + b"\0":
-                    command = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
-                    mine.append((int(folder.name), command))
-        return [(pid, command) for pid, command in mine if pid != os.getpid()]
+        return processes_of(self.root / "data")
 
     def close(self) -> None:
         for name in ("dispatcher", "worker", "server"):
@@ -168,9 +180,7 @@ class Stack:
     # --- what the ledger says
 
     def charter(self, project: str = "depots", seconds: float = 0.0) -> Charter:
-        path = self.root / f"{project}.yaml"
-        path.write_text(yaml.safe_dump(toy_values(project, seconds), sort_keys=False), encoding="utf-8")
-        return read_charter(path, date.today())
+        return read_charter(written_charter(self.root, project, seconds), date.today())
 
     def deploy(self, charter: Charter) -> Charter:
         with self.ledger.transaction() as tx:

@@ -29,10 +29,13 @@ def serve(
         import uvicorn
 
         from pipeline.web.app import create_app
+        from pipeline.web.wire import Bounded
 
         app = create_app(settings, ledger, hosts=() if _any_address(host) else (host,))
         typer.echo(f"  review site  {settings.site_url or f'http://{host}:{port}'}   Ctrl-C stops it")
-        uvicorn.run(app, host=host, port=port, log_level="warning", server_header=False, proxy_headers=False)
+        uvicorn.run(
+            app, host=host, port=port, http=Bounded, log_level="warning", server_header=False, proxy_headers=False
+        )
 
 
 def require_safe(ledger: object, secret: str, site_url: str, host: str) -> None:

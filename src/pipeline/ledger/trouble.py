@@ -1,5 +1,6 @@
 """What went wrong with the store, in words: no traceback of SQLAlchemy or a driver reaches a user."""
 
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -88,8 +89,11 @@ def explain(error: Exception, where: str) -> LedgerError:
 
 @contextmanager
 def explained(where: str) -> Iterator[None]:
-    """Turn the store's errors of a block into :class:`LedgerError`; every other error passes unchanged."""
+    """Turn the store's errors of a block into :class:`LedgerError`; every other error passes unchanged.
+
+    SQLite's own come where the ledger asks the driver itself, as it does to make a new file.
+    """
     try:
         yield
-    except SQLAlchemyError as exc:
+    except (SQLAlchemyError, sqlite3.Error) as exc:
         raise explain(exc, where) from exc

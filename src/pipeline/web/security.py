@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
+from starlette.requests import ClientDisconnect
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.types import Message as Sent
@@ -84,6 +85,8 @@ class Guard:
             await self._app(scope, _limited(receive), sender)
         except _TooLargeError:
             await plain(_TOO_LARGE, 413, headers)(scope, receive, sender)
+        except ClientDisconnect:
+            LOG.info("%s went away before it had said everything", number)
         except Exception:  # the last stop: whatever it is, the reader is told a number and the log the rest
             LOG.exception("%s %s %s", number, scope["method"], scope["path"])
             text = say(

@@ -4,7 +4,6 @@ It writes a line to the file named in ``TOY_LOG`` whenever a training or a play 
 count them whatever became of the process.
 """
 
-import hashlib
 import json
 import os
 import time
@@ -17,9 +16,10 @@ import pandera.pandas as pa
 from pipeline.datasets.dataset import DataFacts
 from pipeline.evaluation.observed import Observed
 from pipeline.evaluation.outcomes import KpiDefinition, Outcomes
+from pipeline.models.files import digest
 from pipeline.problems.base import TrainedCandidate
 
-BASELINES = ("today", "average")
+BASELINES = ("today", "longest_first")
 UNITS = tuple(f"D{place:02d}" for place in range(12))
 WEEKS = 30
 MONDAY = date(2026, 1, 5)
@@ -96,14 +96,11 @@ class Toy:
         return self.load_candidate(spec, directory)
 
     def load_candidate(self, spec, directory):
-        text = (directory / "model.json").read_bytes()
-        factor = json.loads(text)["factor"]
+        factor = json.loads((directory / "model.json").read_bytes())["factor"]
         arms = (spec.name, *(f"baseline:{name}" for name in BASELINES))
         frame = pd.concat([self._rows(name, factor, cutoff) for name in arms for cutoff in "ab"])
         backtest = Outcomes(frame, ("cutoff",), 4, "replay", "made up")
-        return TrainedCandidate(
-            spec, directory, hashlib.sha256(text).hexdigest(), backtest, {"wape": 0.1}, {"factor": factor}, 0.1
-        )
+        return TrainedCandidate(spec, directory, digest(directory), backtest, {"wape": 0.1}, {"factor": factor}, 0.1)
 
     def _rows(self, arm, factor, cutoff, units=UNITS):
         share = 0.1 if arm.startswith("baseline:") else 0.1 * factor
