@@ -18,7 +18,6 @@ import subprocess
 import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
-from difflib import unified_diff
 from functools import cache
 from pathlib import Path
 
@@ -78,12 +77,6 @@ class Mutant:
     def only_words(self) -> bool:
         """Whether nothing but a sentence changed."""
         return _wordless(self.before) == _wordless(self.after)
-
-    @property
-    def diff(self) -> list[str]:
-        """The changed lines."""
-        before, after = (_named(one, "f").splitlines() for one in (self.before, self.after))
-        return [line for line in unified_diff(before, after, n=0) if line[0] in "+-" and line[:3] not in {"+++", "---"}]
 
 
 def _wordless(function: ast.FunctionDef) -> str:
@@ -207,11 +200,8 @@ def told(sample: list[Mutant], population: int, codes: dict[str, int | None], ty
         figures = (room or "all", len(own), killed - by_types, by_types, len(survived), share)
         rows.append(f"| {' | '.join(map(str, figures))} |")
     head = "| room | mutants tried | killed by tests | refused by types | survived | killed (95 % interval) |"
-    lines = [
-        f"- `{one.name.removeprefix('pipeline.')}`: `{' → '.join(line[1:].strip() for line in one.diff)}`"
-        for one in left
-    ]
-    about = f"A seeded sample of {len(sample):,} of {population:,} mutants. The survivors:"
+    lines = [f"- `{one.name.removeprefix('pipeline.')}`" for one in left]
+    about = f"A seeded sample of {len(sample):,} of {population:,} mutants. The survivors, each shown by `mutmut show`:"
     return "\n".join([head, "|" + " --- |" * 6, *rows, "", about, "", *lines])
 
 
