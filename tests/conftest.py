@@ -13,11 +13,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from hypothesis import settings as hypothesis
 
 from pipeline.settings import Settings
 from tests.postgres import postgres_server
 
 __all__ = ["postgres_server"]
+
+# What holds on a quick machine holds on a slow one: no property fails for the time an example took.
+hypothesis.register_profile("landed", deadline=None)
+hypothesis.load_profile("landed")
 
 _PROCESS = Path(tempfile.mkdtemp(prefix="landed-tests-"))
 atexit.register(shutil.rmtree, _PROCESS, ignore_errors=True)
