@@ -89,7 +89,9 @@ def test_the_record_tells_when_an_iteration_moved(ledger):
     assert after.opened_at == before.opened_at
 
 
-@pytest.mark.parametrize("value", [{"share": float("nan")}, {"share": float("inf")}, {"who": object()}], ids=str)
+@pytest.mark.parametrize(
+    "value", [{"share": float("nan")}, {"share": float("inf")}, {"who": object()}], ids=["nan", "inf", "object"]
+)
 def test_what_is_no_plain_json_is_refused_with_its_reason(value):
     with pytest.raises(LedgerError) as refused:
         canonical(value)
