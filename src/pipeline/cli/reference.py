@@ -26,18 +26,17 @@ from pipeline.settings import Settings
 
 Schema = dict[str, Any]
 
-_HEAD = "# {title}\n\n<!-- written by `make docs` from {source}; changes here are lost -->\n\n"
 _PLAIN = {"string": "text", "integer": "whole number", "number": "number", "boolean": "true or false"}
 #: What JSON Schema calls a bound, in words.
 _BOUNDS = {
-    "minimum": "≥ {}",
-    "exclusiveMinimum": "> {}",
-    "maximum": "≤ {}",
-    "exclusiveMaximum": "< {}",
-    "minLength": "{} characters or more",
-    "maxLength": "{} characters or fewer",
-    "minItems": "{} or more",
-    "pattern": "as `{}`",
+    "minimum": ("≥ ", ""),
+    "exclusiveMinimum": ("> ", ""),
+    "maximum": ("≤ ", ""),
+    "exclusiveMaximum": ("< ", ""),
+    "minLength": ("", " characters or more"),
+    "maxLength": ("", " characters or fewer"),
+    "minItems": ("", " or more"),
+    "pattern": ("as `", "`"),
 }
 #: What YAML writes after a single value.
 _END = "...\n"
@@ -60,6 +59,10 @@ def pages(root: Path) -> dict[str, str]:
     }
 
 
+def _head(title: str, source: str) -> str:
+    return f"# {title}\n\n<!-- written by `make docs` from {source}; changes here are lost -->\n\n"
+
+
 def charter() -> str:
     """The charter's sections in their order, each with its fields."""
     schema = charter_schema()
@@ -71,7 +74,7 @@ def charter() -> str:
         "from `configs/charter.schema.json`; `landed check` names every fault with line and remedy.\n"
     )
     parts = _sections(schema, schema["$defs"], "")
-    return _HEAD.format(title="The charter", source="the models in `pipeline.charter`") + "\n".join([intro, *parts])
+    return _head("The charter", "the models in `pipeline.charter`") + "\n".join([intro, *parts])
 
 
 def _sections(schema: Schema, definitions: Schema, path: str) -> Iterator[str]:
@@ -108,7 +111,9 @@ def _kind(one: Schema) -> str:
     if one.get("pattern") in _NAMED:
         return _NAMED[one["pattern"]]
     bounds = [
-        words.format(one[key]) for key, words in _BOUNDS.items() if key in one and (key, one[key]) != ("minLength", 1)
+        f"{before}{one[key]}{after}"
+        for key, (before, after) in _BOUNDS.items()
+        if key in one and (key, one[key]) != ("minLength", 1)
     ]
     if one["type"] == "array":
         kind = f"list of: {_kind(one['items'])}"
@@ -161,7 +166,7 @@ def command_line() -> str:
         "Every command, argument and option; `landed COMMAND --help` says the same. What holds for all of them (JSON, "
         "completion, logs) is told in [The command line](../cli.md).\n"
     )
-    return _HEAD.format(title="Commands", source="the commands in `pipeline.cli`") + "\n".join(
+    return _head("Commands", "the commands in `pipeline.cli`") + "\n".join(
         [intro, *parts, "## Exit codes\n", exit_codes()]
     )
 
@@ -218,7 +223,7 @@ def settings() -> str:
         for name, one in Settings.model_fields.items()
     ]
     table = _table(("variable", "type", "default", "meaning"), rows)
-    return _HEAD.format(title="Settings", source="`pipeline.settings`") + f"{intro}\n{table}"
+    return _head("Settings", "`pipeline.settings`") + f"{intro}\n{table}"
 
 
 def _setting(field: FieldInfo) -> str:

@@ -7,7 +7,6 @@ from pipeline.charter import Charter, apply_patch
 from pipeline.charter.advice import dotted
 from pipeline.errors import CharterError, Finding
 from pipeline.language import say
-from pipeline.problems.registry import advise_problem
 
 
 def apply_patch_for_problem(charter: Charter, patch: Mapping[str, Any]) -> Charter:
@@ -16,6 +15,9 @@ def apply_patch_for_problem(charter: Charter, patch: Mapping[str, Any]) -> Chart
     Raises:
         CharterError: as :func:`pipeline.charter.apply_patch` does, and for what the problem finds; all at once.
     """
+    # Loaded with the first patch: a process that only reads or signs starts without the problems' libraries.
+    from pipeline.problems.registry import advise_problem
+
     changed = apply_patch(charter, patch)
     before, values = advise_problem(charter), changed.canonical()
     findings = [

@@ -13,7 +13,7 @@ from pipeline.ledger import Event, IterationRecord, Reader
 from pipeline.ledger.chain import digest
 from pipeline.review.items import Filed
 from pipeline.review.quorum import SignOff
-from pipeline.review.requests import ReviewRequest
+from pipeline.review.requests import ReviewRequest, blocking_told
 
 
 def unbacked_by_events(
@@ -63,10 +63,12 @@ def _events(reader: Reader, kind: str, subject: str) -> list[Event]:
 
 
 def _requested(request: ReviewRequest, event: Event) -> bool:
-    blocking = [{"gate": one.gate, "title": one.title, "reason": one.reason} for one in request.blocking]
     signers = {name: list(roles) for name, roles in request.signers.items()}
-    stands = (request.requested_by, request.report_digest, list(request.allowed), signers, blocking)
-    return stands == (event.actor, *(event.body.get(name) for name in ("report", "allowed", "signers", "blocking")))
+    stands = (request.requested_by, request.report_digest, list(request.allowed), signers, blocking_told(request))
+    # Requests of before languages were kept have no legend.
+    blocking = [{"legend": {}, **verdict} for verdict in event.body.get("blocking", ())]
+    asked = (event.actor, *(event.body.get(name) for name in ("report", "allowed", "signers")), blocking)
+    return stands == asked
 
 
 def _signed(request: ReviewRequest, answer: SignOff, event: Event) -> bool:

@@ -221,8 +221,7 @@ def _lapse(tx: Transaction, earlier: Sequence[ReviewRequest], successor: ReviewR
 
 
 def _store(tx: Transaction, request: ReviewRequest) -> None:
-    # With what is needed to say a verdict in another language than the one it was given in.
-    blocking = [{**asdict(verdict), "legend": legend(verdict)} for verdict in request.blocking]
+    blocking = blocking_told(request)
     values = {
         **asdict(request),
         "number": request.iteration,
@@ -242,6 +241,11 @@ def _store(tx: Transaction, request: ReviewRequest) -> None:
         "blocking": blocking,
     }
     tx.append("review.requested", request.project, request.id, request.requested_by, "", body)
+
+
+def blocking_told(request: ReviewRequest) -> list[dict[str, Any]]:
+    """The verdicts that bar *advance* as row and event keep them: with what says them in another language."""
+    return [{**asdict(verdict), "legend": legend(verdict)} for verdict in request.blocking]
 
 
 def _told(request: ReviewRequest) -> dict[str, list[Role]]:
