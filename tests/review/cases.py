@@ -4,6 +4,7 @@ from datetime import date
 
 from pipeline.charter import Charter
 from pipeline.charter.reading import charter_from_canonical
+from pipeline.language import say
 from pipeline.ledger import Ledger, get_iteration, open_iteration, record_report, transition
 from pipeline.review import FeedbackItem, ReviewRequest, request_review
 from pipeline.verdicts import Verdict
@@ -70,9 +71,8 @@ def a_charter(**changes) -> Charter:
 
 def a_verdict(*, fails: bool) -> Verdict:
     outcome = "fail" if fails else "pass"
-    return Verdict(
-        "kpi.reaches_target", "The goal is reached", outcome, "block", "5.1 % is above 4.0 %", {"value": 0.051}
-    )
+    reason = say("{found} is above {limit}", found="5.1 %", limit="4.0 %")
+    return Verdict("kpi.reaches_target", "The goal is reached", outcome, "block", reason, {"value": 0.051})
 
 
 def an_item(number=1, author="joao", patch=None, **changes) -> FeedbackItem:

@@ -117,6 +117,22 @@ def test_rows_that_were_edited_behind_the_ledgers_back_count_for_nothing(file_le
     refused(file_ledger, match)
 
 
+def test_a_request_with_verdicts_that_bar_is_backed_and_what_says_them_in_another_language_too(file_ledger):
+    review = under_review(file_ledger, fails=True)
+    for person in ("lena", "ana"):
+        sign(file_ledger, review.id, person, "iterate", "again", REPORT)
+    raw = sqlite3.connect(file_ledger.path)
+    (kept,) = raw.execute("SELECT blocking FROM landed_reviews").fetchone()
+    assert "above {limit}" in kept
+    raw.execute("UPDATE landed_reviews SET blocking = replace(blocking, 'above {limit}', 'below {limit}')")
+    raw.commit()
+    refused(file_ledger, "backs the request")
+    raw.execute("UPDATE landed_reviews SET blocking = ?", (kept,))
+    raw.commit()
+    raw.close()
+    assert apply(file_ledger, review.id).decision == "iterate"
+
+
 def test_a_forged_decision_without_any_sign_off_is_refused(file_ledger):
     under_review(file_ledger)
     raw = sqlite3.connect(file_ledger.path)
