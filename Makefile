@@ -32,7 +32,7 @@ up: $(READY) ## start the team stack on this machine and keep it healthy (Ctrl-C
 	$(BIN)/landed up
 
 test: $(READY) ## run the tests; a few minutes
-	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder -m 'not proof'
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m 'not proof'
 
 proof: $(READY) ## run the long proofs: processes killed, servers away, statistics in hundreds of worlds
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m proof

@@ -58,6 +58,7 @@ def test_a_ledger_that_another_process_holds(review, home, monkeypatch):
     assert sign(review, "ana.silva", "hold").exit_code == 0
 
 
+@pytest.mark.proof
 def test_a_tracking_store_that_another_process_holds_leaves_the_iteration_to_be_taken_up(home, monkeypatch):
     monkeypatch.setattr(store, "PATIENCE", 0.2)
     (home.data / "mlflow").mkdir(parents=True)

@@ -85,6 +85,7 @@ def ledger(bought):
         yield opened
 
 
+@pytest.mark.proof
 def test_a_kpi_that_was_bought_with_stock_goes_nowhere(bought, ledger):
     result = bought.row.record.result
     goal, stock = (result["kpis"][name] for name in ("stockout_rate", "average_inventory"))
@@ -98,6 +99,7 @@ def test_a_kpi_that_was_bought_with_stock_goes_nowhere(bought, ledger):
     assert not [event for event in bought.events if event.kind == "rollout.released"]
 
 
+@pytest.mark.proof
 def test_who_is_compared_stands_in_the_record_before_the_first_week_is_played(bought, ledger):
     picked, begun = bought.first("rollout.arms"), bought.first("trial.begun")
     arms = arms_of(ledger, PROJECT, "pilot")
@@ -108,6 +110,7 @@ def test_who_is_compared_stands_in_the_record_before_the_first_week_is_played(bo
     assert arms.start == bought.observed.periods[-PERIODS]
 
 
+@pytest.mark.proof
 def test_the_effect_on_record_is_the_one_in_the_chains_own_figures(bought, ledger):
     (rung,) = measured_effects(ledger, PROJECT)
     arms, frame, periods = arms_of(ledger, PROJECT, "pilot"), bought.observed.frame, bought.observed.periods
@@ -124,6 +127,7 @@ def test_the_effect_on_record_is_the_one_in_the_chains_own_figures(bought, ledge
     assert rung.effect.low <= rung.effect.value <= rung.effect.high
 
 
+@pytest.mark.proof
 def test_the_review_tells_what_the_field_showed_and_what_the_next_stage_would(bought):
     shown = bought.evidence["field"]
     gates = {verdict["gate"]: verdict for verdict in bought.evidence["verdicts"]}
@@ -139,6 +143,7 @@ def test_the_review_tells_what_the_field_showed_and_what_the_next_stage_would(bo
     assert 'aria-labelledby="field-title field-desc"' in page
 
 
+@pytest.mark.proof
 def test_the_next_rungs_arms_wait_in_the_result_until_its_release(bought, ledger):
     waiting = bought.row.record.result["next_arms"]
     assert (waiting["stage"], waiting["start"]) == ("regional", bought.row.record.result["next_period"])

@@ -111,7 +111,7 @@ def assert_studied(printed: str, studied: dict[str, Any], page: str) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", ["made", "real"])
+@pytest.mark.parametrize("kind", [pytest.param("made", marks=pytest.mark.proof), "real"])
 def test_an_iteration_ends_with_a_review_and_evidence_and_the_batch_writes_valid_orders(stores, kind):
     directory = files(kind, stores)
     charter = small_charter(stores, directory)

@@ -84,6 +84,7 @@ def test_other_seeds_are_other_models(found):
     assert result.seeds.chosen[0] < result.seeds.chosen[1]
 
 
+@pytest.mark.proof
 def test_the_choice_and_the_tuned_level_change_nothing_when_the_confirming_weeks_do(panel, trained, found, tmp_path):
     """The future is turned upside down from the last choosing game's end on; whatever is chosen stays as it was."""
     confirmed_from = CUTOFFS[0] + GAME
