@@ -3,24 +3,16 @@
 import json
 from functools import lru_cache
 
-from sqlalchemy import and_, bindparam, func, select
+from sqlalchemy import bindparam, select
 
 from pipeline.charter import Person
 from pipeline.ledger import Reader
+from pipeline.ledger.iterations import NEWEST
 from pipeline.ledger.tables import iterations
 
 _COLUMNS = (iterations.c.project, iterations.c.charter)
-_LAST = (
-    select(iterations.c.project, func.max(iterations.c.position).label("position"))
-    .group_by(iterations.c.project)
-    .subquery()
-)
 #: Asked with every page of the site, so put together once.
-_EVERY = (
-    select(*_COLUMNS)
-    .join(_LAST, and_(iterations.c.project == _LAST.c.project, iterations.c.position == _LAST.c.position))
-    .order_by(iterations.c.project)
-)
+_EVERY = NEWEST.with_only_columns(*_COLUMNS)
 _ONE = (
     select(*_COLUMNS)
     .where(iterations.c.project == bindparam("project"))

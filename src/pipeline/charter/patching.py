@@ -41,7 +41,7 @@ def apply_patch(charter: Charter, patch: Mapping[str, Any]) -> Charter:
             values the charter may not hold; all at once.
     """
     if not patch:
-        raise _refused(
+        raise refused(
             [Finding("patch", say("nothing in it"), say("write at least one `path: value`, or drop the patch"))]
         )
     values = charter.canonical()
@@ -55,7 +55,7 @@ def apply_patch(charter: Charter, patch: Mapping[str, Any]) -> Charter:
             findings.append(finding)
     findings += _overlaps(paths)
     if findings:
-        raise _refused(findings)
+        raise refused(findings)
     for text, path in paths.items():
         value_at(values, path[:-1])[path[-1]] = patch[text]
     return _validated(values, paths)
@@ -160,7 +160,7 @@ def _validated(values: dict[str, Any], paths: dict[str, Path]) -> Charter:
         if item.path and item.path[0] in PATCHABLE
     ]
     if findings:
-        raise _refused(findings)
+        raise refused(findings)
     return shaped.charter
 
 
@@ -172,5 +172,6 @@ def _entry(path: Path, paths: dict[str, Path]) -> str:
     return ""
 
 
-def _refused(findings: list[Finding]) -> CharterError:
+def refused(findings: list[Finding]) -> CharterError:
+    """What is wrong with a patch, as the error that refuses it."""
     return CharterError(say("The patch is refused; the charter stays as it is"), findings)

@@ -52,7 +52,8 @@ _LAST = (
     .group_by(iterations.c.project)
     .subquery()
 )
-_NEWEST = (
+#: Picks the iteration opened last of every project, by the project's name in order.
+NEWEST = (
     select(iterations)
     .join(_LAST, and_(iterations.c.project == _LAST.c.project, iterations.c.position == _LAST.c.position))
     .order_by(iterations.c.project)
@@ -247,7 +248,7 @@ def current_iteration(reader: Reader, project: str) -> IterationRecord | None:
 
 def newest_iterations(reader: Reader) -> tuple[IterationRecord, ...]:
     """The iteration opened last of every project, by the project's name in order."""
-    return tuple(_record(row) for row in reader.rows(_NEWEST))
+    return tuple(_record(row) for row in reader.rows(NEWEST))
 
 
 def _record(row: Mapping[str, Any]) -> IterationRecord:

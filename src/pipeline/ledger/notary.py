@@ -168,13 +168,12 @@ def rotate_key(tx: "Transaction", notary: Notary, actor: str) -> Key:
     Raises:
         LedgerError: the ledger has no key, its key is not here, or a file cannot be written.
     """
-    public = public_key(tx)
-    if public is None:
+    spans = key_spans(tx)
+    if not spans:
         finding = Finding("the ledger", "it has no key", "make one: `landed audit keys`")
         raise LedgerError("There is no key to hand over", [finding])
-    old, known = notary.holding(public), {span.public for span in key_spans(tx)}
-    pending = keys.read(notary.keys, keys.NEXT)
-    if pending is not None and pending.public in known:
+    old, pending = notary.holding(spans[-1].public), keys.read(notary.keys, keys.NEXT)
+    if pending is not None and pending.public in {span.public for span in spans}:
         # Handed over, and cut off before the files followed.
         keys.settle(notary.keys)
         pending = None

@@ -5,8 +5,8 @@ from typing import Any
 
 from pipeline.charter import Charter, apply_patch
 from pipeline.charter.advice import dotted
-from pipeline.errors import CharterError, Finding
-from pipeline.language import say
+from pipeline.charter.patching import refused
+from pipeline.errors import Finding
 
 
 def apply_patch_for_problem(charter: Charter, patch: Mapping[str, Any]) -> Charter:
@@ -26,5 +26,5 @@ def apply_patch_for_problem(charter: Charter, patch: Mapping[str, Any]) -> Chart
         if one not in before
     ]
     if findings:
-        raise CharterError(say("The patch is refused; the charter stays as it is"), findings)
+        raise refused(findings)
     return changed
