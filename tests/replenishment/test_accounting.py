@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 from datetime import date
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -13,30 +12,8 @@ from pipeline.replenishment.accounting import saved, told
 from pipeline.replenishment.candidates import forecaster
 from pipeline.replenishment.forecast import LightGBMForecaster
 from pipeline.replenishment.parameters import Business
-from pipeline.replenishment.problem import Replenishment
-from tests.replenishment.made import made_panel, write_vn2
-from tests.replenishment.test_problem import loaded, quick, trained
-
-
-@pytest.fixture(scope="module")
-def place(tmp_path_factory) -> Path:
-    return write_vn2(tmp_path_factory.mktemp("vn2"), weeks=110, stores=4, products=4)
-
-
-@pytest.fixture(scope="module")
-def problem() -> Replenishment:
-    return Replenishment()
-
-
-@pytest.fixture(scope="module")
-def rules():
-    return quick("vn2", backtest_cutoffs=2, backtest_every=8)
-
-
-@pytest.fixture(scope="module")
-def model(problem, rules, place, tmp_path_factory) -> Arm:
-    data = loaded(problem, rules, place)
-    return trained(problem, rules, data, ("0", "1", "2", "3"), tmp_path_factory.mktemp("model") / "poisson")
+from tests.replenishment.made import made_panel
+from tests.replenishment.test_problem import loaded
 
 
 def test_the_account_is_of_the_orders_that_are_placed(problem, rules, place, model):

@@ -1,7 +1,6 @@
 """Limits bind the games and the field as they bind what is served: held against serving itself, week by week."""
 
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,11 +11,9 @@ from pipeline.problems.base import Arm
 from pipeline.replenishment.candidates import train
 from pipeline.replenishment.games import prepare
 from pipeline.replenishment.parameters import policy_of
-from pipeline.replenishment.problem import Replenishment
 from pipeline.replenishment.replay import replay
 from pipeline.replenishment.teams import bounded, decider, players
-from tests.replenishment.made import write_vn2
-from tests.replenishment.test_problem import loaded, nothing, quick, trained
+from tests.replenishment.test_problem import loaded, nothing
 
 STORES = ("0", "1", "2", "3")
 LIMITS = {
@@ -29,27 +26,6 @@ LIMITS = {
 
 def limiting(rules, limits):
     return rules.model_copy(update={"compliance": Compliance(limits=limits)})
-
-
-@pytest.fixture(scope="module")
-def place(tmp_path_factory) -> Path:
-    return write_vn2(tmp_path_factory.mktemp("vn2"), weeks=110, stores=4, products=4)
-
-
-@pytest.fixture(scope="module")
-def problem() -> Replenishment:
-    return Replenishment()
-
-
-@pytest.fixture(scope="module")
-def rules():
-    return quick("vn2", backtest_cutoffs=2, backtest_every=8)
-
-
-@pytest.fixture(scope="module")
-def model(problem, rules, place, tmp_path_factory) -> Arm:
-    data = loaded(problem, rules, place)
-    return trained(problem, rules, data, STORES, tmp_path_factory.mktemp("model") / "poisson")
 
 
 def shocked(panel):

@@ -62,6 +62,19 @@ class WaivedControl:
     until: date
 
 
+@dataclass(frozen=True)
+class ControlsNow:
+    """What became of a report's controls since it was made.
+
+    Attributes:
+        open: those that bar *advance* now: never attested to, or no longer, or a waiver that ended.
+        waived: those that a waiver keeps from barring it, and that the report does not show as waived by it.
+    """
+
+    open: tuple[OpenControl, ...] = ()
+    waived: tuple[WaivedControl, ...] = ()
+
+
 def attest(
     tx: Transaction, charter: Charter, control: Control, note: str, *, actor: str, document: Path | None = None
 ) -> Event:
@@ -149,56 +162,34 @@ def kept_controls(states: tuple[ControlState, ...]) -> list[dict[str, Any]]:
     ]
 
 
-def open_controls(reader: Reader, record: IterationRecord, charter: Charter, now: datetime) -> tuple[OpenControl, ...]:
-    """The controls that bar *advance* at this moment: never attested to, or no longer, or a waiver that ended.
+def controls_now(
+    reader: Reader, record: IterationRecord, charter: Charter, shown: datetime, now: datetime
+) -> ControlsNow:
+    """How the controls of a report stand at this moment, by what people said of them since.
 
     Args:
         reader: the ledger.
         record: the iteration under review; its result holds how its controls stood in the report.
         charter: the iteration's.
-        now: the moment.
-    """
-    kept, said = _said(reader, record, charter)
-    found = []
-    for control, one in kept:
-        missing = _missing(control, one, said, now.date()) if control.severity == "block" else ""
-        if missing:
-            found.append(OpenControl(control.id, control.text, control.role, missing))
-    return tuple(found)
-
-
-def waived_since(
-    reader: Reader, record: IterationRecord, charter: Charter, shown: datetime, now: datetime
-) -> tuple[WaivedControl, ...]:
-    """The controls that a waiver keeps from barring *advance*, and that the report does not show as waived by it.
-
-    Args:
-        reader: the ledger.
-        record: the iteration under review.
-        charter: the iteration's.
         shown: when the review of its report was asked for.
         now: the moment.
     """
-    kept, said = _said(reader, record, charter)
-    found = []
-    for control, one in kept:
-        held = control.kind != "automated" and said.attestation(control, now.date()) is not None
-        waiver = said.waiver(control, now.date())
-        if waiver is not None and waiver.at > shown and not held and one["state"] in ("overdue", "holds", "waived"):
-            found.append(WaivedControl(control.id, control.text, waiver.person, waiver.reason, waiver.until))
-    return tuple(found)
-
-
-def _said(
-    reader: Reader, record: IterationRecord, charter: Charter
-) -> tuple[list[tuple[Control, Mapping[str, Any]]], Vouched]:
-    """The controls of an iteration's report with how they stood in it, and what people said of them."""
     kept = [
         (Control.model_validate({key: one[key] for key in Control.model_fields}, strict=False), one)
         for one in (record.result or {}).get("controls", ())
     ]
     roles = {control.id: control.role for control, _ in kept}
-    return kept, vouched(reader, charter, roles, datetime.fromisoformat(record.opened_at))
+    said, today = vouched(reader, charter, roles, datetime.fromisoformat(record.opened_at)), now.date()
+    barring, waived = [], []
+    for control, one in kept:
+        missing = _missing(control, one, said, today) if control.severity == "block" else ""
+        if missing:
+            barring.append(OpenControl(control.id, control.text, control.role, missing))
+        held = control.kind != "automated" and said.attestation(control, today) is not None
+        waiver = said.waiver(control, today)
+        if waiver is not None and waiver.at > shown and not held and one["state"] in ("overdue", "holds", "waived"):
+            waived.append(WaivedControl(control.id, control.text, waiver.person, waiver.reason, waiver.until))
+    return ControlsNow(tuple(barring), tuple(waived))
 
 
 def _missing(control: Control, one: Mapping[str, Any], said: Vouched, today: date) -> str:

@@ -10,7 +10,7 @@ from pipeline.errors import Finding, Refused
 from pipeline.language import say
 from pipeline.ledger import IterationRecord, Reader
 from pipeline.ledger.tables import reviews
-from pipeline.review.attesting import OpenControl, WaivedControl, open_controls, waived_since
+from pipeline.review.attesting import ControlsNow, OpenControl, WaivedControl, controls_now
 from pipeline.review.items import Filed, items_of
 from pipeline.review.quorum import SignOff, asked, out_of_reach
 from pipeline.review.requests import ReviewRequest, charter_of, find_review, iteration_of, to_request
@@ -78,7 +78,8 @@ def _view(reader: Reader, request: ReviewRequest) -> ReviewView:
     answers = signoffs_of(reader, request.id)
     waiting = asked(charter, request.requested_by, request.signers) - {answer.role for answer in answers}
     is_open = request.state == "open"
-    shown, now = datetime.fromisoformat(request.opened_at), reader.now()
+    shown = datetime.fromisoformat(request.opened_at)
+    controls = controls_now(reader, record, charter, shown, reader.now()) if is_open else ControlsNow()
     signed = {(answer.role, answer.decision) for answer in answers}
     return ReviewView(
         request=request,
@@ -97,6 +98,6 @@ def _view(reader: Reader, request: ReviewRequest) -> ReviewView:
         },
         out_of_reach=out_of_reach(charter, request.requested_by, request.signers),
         items=items_of(reader, request.project, request.id),
-        open_controls=open_controls(reader, record, charter, now) if is_open else (),
-        waived=waived_since(reader, record, charter, shown, now) if is_open else (),
+        open_controls=controls.open,
+        waived=controls.waived,
     )

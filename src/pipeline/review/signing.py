@@ -14,7 +14,7 @@ from pipeline.errors import Finding, Refused
 from pipeline.language import legend, say
 from pipeline.ledger import Ledger, Reader, Transaction, apply_key, enqueue, transition
 from pipeline.ledger.tables import signoffs
-from pipeline.review.attesting import open_controls, waived_since
+from pipeline.review.attesting import controls_now
 from pipeline.review.items import FeedbackItem, file_item, items_of
 from pipeline.review.quorum import SignOff, asked, outcome
 from pipeline.review.requests import ReviewRequest, charter_of, decide_once, find_review, iteration_of
@@ -114,6 +114,7 @@ def _attempt(tx: Transaction, review_id: str, typed: _Typed) -> Attempt:
         raise Refused(f"{typed.person} cannot sign", [finding])
     record = iteration_of(tx, request)
     charter = charter_of(record)
+    controls = controls_now(tx, record, charter, datetime.fromisoformat(request.opened_at), tx.now())
     return Attempt(
         request=request,
         charter=charter,
@@ -129,8 +130,8 @@ def _attempt(tx: Transaction, review_id: str, typed: _Typed) -> Attempt:
         feedback=typed.feedback,
         earlier=signoffs_of(tx, review_id),
         known_items=frozenset(filed.item.id for filed in items_of(tx, request.project)),
-        open_controls=open_controls(tx, record, charter, tx.now()),
-        waived=waived_since(tx, record, charter, datetime.fromisoformat(request.opened_at), tx.now()),
+        open_controls=controls.open,
+        waived=controls.waived,
     )
 
 
