@@ -29,6 +29,13 @@ class Drivers:
     added: bool = False
 
 
+def sample(size: int, most: int | None, seed: int) -> NDArray[np.int64]:
+    """The places of the decisions that are taken apart, ascending: all of ``size``, or ``most`` of them by chance."""
+    if most is None or size <= most:
+        return np.arange(size)
+    return np.sort(np.random.default_rng(seed).choice(size, most, replace=False))
+
+
 @dataclass(frozen=True)
 class Account:
     """The decisions of one period, each with what there is to say about it.

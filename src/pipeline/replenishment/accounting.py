@@ -9,7 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from pipeline.charter import Charter
-from pipeline.compliance.account import Account, Drivers, Names
+from pipeline.compliance.account import Account, Drivers, Names, sample
 from pipeline.problems.base import Arm
 from pipeline.replenishment.benchmark import position
 from pipeline.replenishment.forecast import THREADS, LightGBMForecaster
@@ -86,7 +86,7 @@ def told(charter: Charter, arm: Arm, units: Sequence[str] | None, panel: Panel, 
         matrix = features_of(model, arm.charter, panel, asked)[:, rows]
         outside[rows] = outside_of(model, matrix)
         if explained is None or explained > 0:
-            chosen = _sample(len(rows), explained, charter.seed)
+            chosen = sample(len(rows), explained, charter.seed)
             drivers = _drivers(model, matrix[:, chosen], rows[chosen])
     orders = orders_of(charter, arm, units, panel)
     return Told(orders, incumbent, ours, outside, np.asarray(position(panel), np.float64), drivers)
@@ -133,12 +133,6 @@ def cutoff(panel: Panel) -> date:
     """Monday of the last week the orders know."""
     day: date = panel.weeks[-1].astype("datetime64[D]").item()
     return day
-
-
-def _sample(size: int, most: int | None, seed: int) -> NDArray[np.int64]:
-    if most is None or size <= most:
-        return np.arange(size)
-    return np.sort(np.random.default_rng(seed).choice(size, most, replace=False))
 
 
 def _drivers(model: LightGBMForecaster, matrix: NDArray[np.float32], rows: NDArray[np.int64]) -> Drivers:

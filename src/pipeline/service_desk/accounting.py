@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from pipeline.charter import Charter
-from pipeline.compliance.account import Account, Drivers, Names
+from pipeline.compliance.account import Account, Drivers, Names, sample
 from pipeline.problems.base import Arm
 from pipeline.service_desk.clock import Floats, Ints
 from pipeline.service_desk.features import features
@@ -48,7 +48,7 @@ def told(charter: Charter, arm: Arm, units: Sequence[str] | None, log: Log, expl
         tickets = log.tickets.set_index("ticket", drop=False).loc[frame["ticket"].to_numpy()[places]]
         outside[places] = model.outside(log, tickets)
         if explained is None or explained > 0:
-            chosen = _sample(len(places), explained, charter.seed)
+            chosen = sample(len(places), explained, charter.seed)
             why = _drivers(model, policy_of(arm.charter).urgency, log, tickets.iloc[chosen], places[chosen])
     return Account(
         decisions=frame,
@@ -105,9 +105,3 @@ def _by_source(names: tuple[str, ...], shares: Floats) -> tuple[list[str], Float
     for feature, source in enumerate(sources):
         total[:, distinct.index(source)] += shares[:, feature]
     return distinct, total
-
-
-def _sample(size: int, most: int | None, seed: int) -> Ints:
-    if most is None or size <= most:
-        return np.arange(size)
-    return np.sort(np.random.default_rng(seed).choice(size, most, replace=False))

@@ -6,13 +6,13 @@ import numpy as np
 import pandas as pd
 
 from pipeline.charter import Charter
-from pipeline.compliance.account import Account, Drivers
+from pipeline.compliance.account import Account, Drivers, sample
 from pipeline.problems.base import Arm
 from pipeline.tabular.cases import Cases
 from pipeline.tabular.explaining import drivers
 from pipeline.tabular.learning import Learner
 from pipeline.tabular.serving import DECISION, decided_on, followed, in_words, rest_of, words_of
-from pipeline.tabular.values import Floats, Ints, values_of
+from pipeline.tabular.values import Floats, values_of
 
 
 def told(
@@ -40,7 +40,7 @@ def told(
         places = np.flatnonzero(ours)
         outside[places] = learner.preparation.outside(waiting.iloc[places])
         if explained is None or explained > 0:
-            chosen = _sample(places, explained, charter.seed)
+            chosen = places[sample(len(places), explained, charter.seed)]
             taken = frame[DECISION].to_numpy()[chosen]
             classes = np.array([words.index(word) for word in taken]) if len(words) > 2 else np.zeros(len(chosen), int)
             why = drivers(learner, waiting.iloc[chosen], chosen, classes)
@@ -81,9 +81,3 @@ def saved(charter: Charter, cases: Cases, overrides: pd.DataFrame) -> Floats:
     model, person = (overrides.loc[known, name].to_numpy(np.float64) for name in ("model", "quantity"))
     found[known] = values.of(person, truth) - values.of(model, truth)
     return found
-
-
-def _sample(places: Ints, most: int | None, seed: int) -> Ints:
-    if most is None or len(places) <= most:
-        return places
-    return np.sort(np.random.default_rng(seed).choice(places, most, replace=False))
