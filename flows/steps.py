@@ -10,6 +10,7 @@ from prefect.cache_policies import NO_CACHE
 from flows.controlled import SOFTWARE, controlled
 from flows.field import measured_in_field, settle_arms, under_todays_rule
 from flows.handed import Candidates, Field, Judgement, Played
+from flows.kept import keep, kept
 from flows.packs import assemble, earlier_points, result_of
 from flows.readiness import proposed, readiness, usage_of
 from flows.tracks import track_candidates, track_evidence
@@ -62,7 +63,7 @@ def load_data(bench: Workbench) -> Dataset:
     known = recall(bench.ledger, f"dataset:{bench.attempt}")
     if known is not None:
         bench.progress.say(f"  [dim]data {known['digest'][:12]} is loaded already[/]")
-        return catalog.load(bench.settings.datasets, known["digest"])
+        return kept(bench.settings.datasets, known["digest"])
     with bench.step("load and check data"):
         raw = bench.problem.load(bench.charter, bench.location)
         clean, quarantine = apply_contracts(raw, bench.problem.contracts(bench.charter, raw))
@@ -71,7 +72,7 @@ def load_data(bench: Workbench) -> Dataset:
     _tell_owners(bench, dataset)
     refused = sum(quarantine.refused.values())
     bench.progress.say(f"  data to {dataset.cutoff}: {sum(quarantine.kept.values()):,} rows kept, {refused:,} refused")
-    return dataset
+    return keep(bench.settings.datasets, dataset)
 
 
 def _tell_owners(bench: Workbench, dataset: Dataset) -> None:
@@ -119,7 +120,7 @@ def previous_dataset(bench: Workbench) -> Dataset | None:
     records = all_iterations(bench.ledger, bench.charter.project)
     place = [record.subject for record in records].index(bench.record.subject)
     digest = records[place - 1].result and records[place - 1].result.get("dataset") if place else None  # type: ignore[union-attr]
-    return catalog.load(bench.settings.datasets, digest) if digest else None
+    return kept(bench.settings.datasets, digest) if digest else None
 
 
 @step

@@ -7,10 +7,17 @@ from contextlib import contextmanager
 from importlib import import_module
 
 from prefect.server.api.server import SubprocessASGIServer
-from prefect.settings import PREFECT_API_URL
+from prefect.settings import (
+    PREFECT_API_BLOCKS_REGISTER_ON_START,
+    PREFECT_API_URL,
+    PREFECT_SERVER_SERVICES_TRIGGERS_ENABLED,
+    temporary_settings,
+)
 
 #: What the steps load on their way; named here because each step imports its own only when it is reached.
 _LIBRARIES = ("flows.steps", "pipeline.models.tracking", "pipeline.evaluation.drift")
+#: What a server for one process has no use for: no block is kept in it, and no automation waits for its events.
+_UNUSED = {PREFECT_API_BLOCKS_REGISTER_ON_START: False, PREFECT_SERVER_SERVICES_TRIGGERS_ENABLED: False}
 
 
 def warm_up() -> None:
@@ -22,11 +29,16 @@ def warm_up() -> None:
     if PREFECT_API_URL.value():
         return
     with ThreadPoolExecutor(1, "prefect-server") as pool:
-        started = pool.submit(SubprocessASGIServer().start)
+        started = pool.submit(_start_server)
         with _unswept():
             for name in _LIBRARIES:
                 import_module(name)
         started.result()
+
+
+def _start_server() -> None:
+    with temporary_settings(_UNUSED):
+        SubprocessASGIServer().start()
 
 
 @contextmanager

@@ -20,6 +20,7 @@ def code_version() -> str:
     return f"{__version__}+{state.hexdigest()[:12]}"
 
 
+@cache
 def environment() -> str:
     """Python, system and every installed package with its version, a line each, in the form of a requirements file."""
     found = {(one.metadata["Name"] or "").lower(): one.version for one in distributions()}
