@@ -42,14 +42,17 @@ def _numeric(current: pd.Series, reference: pd.Series, bins: int) -> tuple[Count
     values = [series.to_numpy(dtype=np.float64, na_value=np.nan) for series in (current, reference)]
     known = values[1][~np.isnan(values[1])]
     # Ties collapse quantiles: the unique inner edges are what is left to cut at.
-    edges = np.unique(np.quantile(known, np.linspace(0, 1, bins + 1)[1:-1])) if known.size else np.empty(0)
+    inner = np.linspace(0, 1, bins + 1)[1:-1]
+    edges = np.unique(np.quantile(known, inner, overwrite_input=True)) if known.size else np.empty(0)
     return _counted(values[0], edges), _counted(values[1], edges)
 
 
 def _counted(values: NDArray[np.float64], edges: NDArray[np.float64]) -> Counts:
-    missing = np.isnan(values)
-    places = np.searchsorted(edges, values[~missing], side="left")
-    return np.append(np.bincount(places, minlength=edges.size + 1), missing.sum())
+    """How many values lie in each bin, its upper edge included, and how many are missing."""
+    missing = np.count_nonzero(np.isnan(values))
+    # A pass for each of the few edges is several times quicker than a search for each of a million values.
+    upto = [np.count_nonzero(values <= edge) for edge in edges]
+    return np.append(np.diff([0, *upto, values.size - missing]), missing)
 
 
 def _categorical(current: pd.Series, reference: pd.Series) -> tuple[Counts, Counts]:
