@@ -1,4 +1,4 @@
-"""Project: the charter in plain words, the ladder with what was measured on each rung, people, money, next looks."""
+"""Project: the charter in plain words, the ladder with what was measured on each rung, people, budget, next looks."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from pipeline.charter import Charter, Stage
 from pipeline.ledger import Event, IterationRecord, all_iterations, project_end
 from pipeline.review import Filed, ReviewRequest, charter_of, items_of, reviews_of
 from pipeline.rollout import Release, current
-from pipeline.rollout.limits import planned_spending
+from pipeline.rollout.spending import Spent, spent
 from pipeline.web.site import Site, today
 from pipeline.web.threads import on_few_threads
 from pipeline.web.visitors import signed_in
@@ -59,8 +59,7 @@ class Pass:
 class ProjectShown:
     """All that the page shows, from the newest iteration's charter and the ledger.
 
-    ``planned`` is the money the charter plans for the stages that were entered, in its currency; ``titles`` are the
-    words for the KPIs that were measured, by name.
+    ``titles`` are the words for the KPIs that were measured, by name.
     """
 
     charter: Charter
@@ -71,7 +70,7 @@ class ProjectShown:
     items: tuple[Filed, ...]
     delegations: tuple[Delegation, ...]
     unit_word: str
-    planned: float
+    spent: Spent
     titles: Mapping[str, str]
 
 
@@ -115,7 +114,7 @@ def _find(site: Site, project: str) -> ProjectShown:
         items=items_of(reader, project),
         delegations=tuple(one for one in delegations(reader, project) if one.ended_at is None),
         unit_word=words[-1] if words else "units",
-        planned=planned_spending(charter, [one.stage for one in records]),
+        spent=spent(reader, charter, records),
         titles={name: kpi["title"] for one in records if one.result for name, kpi in one.result["kpis"].items()},
     )
 
