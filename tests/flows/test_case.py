@@ -1,6 +1,7 @@
 """The small flagship case, played whole: ledger, evidence, MLflow, rollout and world must tell the same story."""
 
 import json
+import re
 import shutil
 import sqlite3
 from contextlib import closing
@@ -36,6 +37,7 @@ from tests.cli.calling import contents
 from tests.conftest import Home
 from tests.flows.auditing import expected, filled, searches
 from tests.flows.made import PERIODS, PROJECT, SPEC, charter_values, decisions_values, found_retailer, write_yaml
+from tests.language.leftovers import english, said
 
 WALK = [(1, "pilot"), (2, "pilot"), (2, "regional"), (2, "chain")]
 DECISIONS = ["iterate", "advance", "advance", "advance"]
@@ -145,6 +147,18 @@ def test_the_effect_of_an_applied_item_is_measured_against_the_arm_without_it(ca
     assert effect["without"][0] == pytest.approx(arms[f"without {item}"]["stockout_rate"][0])
     assert effect["difference"][0] == pytest.approx(effect["with"][0] - effect["without"][0])
     assert effect["difference"][1] <= effect["difference"][0] <= effect["difference"][2]
+
+
+@pytest.mark.parametrize("place", range(4))
+def test_the_chinese_pack_says_nothing_of_ours_in_english(case, place):
+    """Page, cards and digests to the end; English are the charter's words, people's, and the columns of a key."""
+    row = case.rows[place]
+    folder = Path(row.record.result["report"]).parent
+    given = set(said([json.loads(row.record.charter), decisions_values(), "store, product, week", "store, product"]))
+    pages = {path.name: path.read_text(encoding="utf-8") for path in folder.glob("*.zh.*")}
+    assert {"evidence.zh.html", "model-card.zh.html", "data-sheet.zh.md", "digest-sponsor.zh.html"} <= set(pages)
+    shown = {name: text if name.endswith("html") else re.sub(r"[|\n]", "<br>", text) for name, text in pages.items()}
+    assert [f"{name}: {left}" for name, text in shown.items() for left in english(text, given)] == []
 
 
 def test_the_next_report_shows_who_asked_what_became_of_it_and_its_effect(case):

@@ -9,7 +9,6 @@ from pipeline.errors import Refused
 from pipeline.evaluation.outcomes import Interval
 from pipeline.ledger import Ledger
 from pipeline.rollout.limits import money, offered
-from pipeline.rollout.spending import planned
 from pipeline.rollout.reaffirming import agreed, reaffirm, sponsor_agrees, strategy_current
 from pipeline.rollout.resources import (
     Usage,
@@ -21,6 +20,7 @@ from pipeline.rollout.resources import (
     storage_gb,
 )
 from pipeline.rollout.rungs import RungEffect, holds_at_scale, measured_effects, record_effect
+from pipeline.rollout.spending import planned
 from pipeline.verdicts import Verdict
 from tests.review.cases import a_charter, kinds, start, under_review
 from tests.rollout.worlds import GOAL

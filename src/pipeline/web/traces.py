@@ -1,4 +1,4 @@
-"""Where to look further about an event: which iteration or review it belongs to, and what that left behind elsewhere."""
+"""Where to look further about an event: which iteration or review it belongs to, and what that left elsewhere."""
 
 from bisect import bisect_left
 from collections import defaultdict
