@@ -157,7 +157,7 @@ def test_the_budget_tells_what_was_measured_beside_what_is_planned(site, ana):
     for row in (
         ["What", "Used, measured", "Planned so far", "Whole budget"],
         ["Iterations", "3", "–", "6"],
-        ["Computing", "45 min", "1.5 h", "–"],
+        ["Computing", "25 min", "1.5 h", "–"],
         ["People", "1 signature1 h at 60 min each, by the charter", "12 days", "–"],
         ["Money", "not on record", "9,000 EUR", "120,000 EUR"],
     ):

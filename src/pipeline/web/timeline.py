@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import date
 from urllib.parse import quote
 
 from pipeline.language import Language, Message, recalled, say
@@ -132,6 +133,12 @@ def _released(event: Event) -> Message:
     )
 
 
+def _handed(event: Event) -> dict[str, str | date]:
+    told = {name: str(event.body.get(name, "")) for name in ("giver", "delegate", "role", "ends")}
+    day = date.fromisoformat(told["ends"]) if told["ends"] else ""
+    return {"who": event.actor, "giver": told["giver"], "to": told["delegate"], "role": role(told["role"]), "day": day}
+
+
 def _unknown(event: Event) -> str:
     return event.kind
 
@@ -201,8 +208,8 @@ KNOWN: Mapping[str, tuple[str, Callable[[Event], str]]] = {
     "account.refused": ("✗", lambda e: say("{who} was refused", **_of(e))),
     "token.created": ("+", lambda e: say("{what} made an API token", **_of(e))),
     "token.revoked": ("–", lambda e: say("{who} revoked an API token of {what}", **_of(e))),
-    "delegation.made": ("⇄", lambda e: say("{who} handed a role on", **_of(e))),
-    "delegation.ended": ("⇄", lambda e: say("{who} ended a delegation", **_of(e))),
+    "delegation.made": ("⇄", lambda e: say("{who} handed the role {role} to {to}, until {day}", **_handed(e))),
+    "delegation.ended": ("⇄", lambda e: say("{who} ended that {to} stands in for {giver}", **_handed(e))),
     "delegation.refused": ("✗", lambda e: say("{who} could not hand a role on", **_of(e))),
     "export.made": ("↓", lambda e: say("{who} exported the record", **_of(e))),
     "intent.queued": ("·", lambda e: say("Queued: {what}", **_of(e))),
