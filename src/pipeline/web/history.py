@@ -67,6 +67,7 @@ def history(request: Request) -> Response:
         query = query.where(events.c.seq < int(before))
     rows = visitor.site.reader.rows(query)
     traces = visitor.site.known("traces", lambda: find_traces(visitor.site.reader))
+    key = ("may export", visitor.user.id, visitor.projects, wanted.project)
     told = [tell(to_event(row), visitor.site.settings, traces, visitor.language) for row in rows[:_PAGE]]
     return visitor.page(
         "history.html.j2",
@@ -77,7 +78,7 @@ def history(request: Request) -> Response:
         projects=visitor.projects,
         people=_people(visitor),
         chain=chain_status(visitor.site),
-        may_export=_may_export(visitor, wanted),
+        may_export=visitor.site.known(key, lambda: _may_export(visitor, wanted)),
     )
 
 

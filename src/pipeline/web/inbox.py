@@ -9,7 +9,7 @@ from sqlalchemy import select
 from starlette.responses import Response
 
 from pipeline.accounts import User
-from pipeline.ledger import IterationRecord, newest_iterations
+from pipeline.ledger import IterationRecord
 from pipeline.ledger.tables import reviews
 from pipeline.review import ReviewRequest, charter_of
 from pipeline.review.requests import to_request
@@ -17,7 +17,7 @@ from pipeline.web.fragments import card_facts
 from pipeline.web.site import Site
 from pipeline.web.threads import on_few_threads
 from pipeline.web.visitors import Visitor, signed_in
-from pipeline.web.waiting import Seat, Waiting, all_waiting, delegations_of, seats
+from pipeline.web.waiting import Seat, Waiting, all_waiting, delegations_of, newest, seats
 from pipeline.web.wording import state
 
 router = APIRouter(include_in_schema=False)
@@ -104,17 +104,10 @@ def _cards(site: Site, user: User, overdue: frozenset[str]) -> list[Card]:
     ]
 
 
-def _newest(site: Site) -> dict[str, tuple[str, IterationRecord]]:
-    """The title and the newest iteration of every project, by its name."""
-    return site.known(
-        "newest", lambda: {one.project: (charter_of(one).title, one) for one in newest_iterations(site.reader)}
-    )
-
-
 def _under_way(site: Site) -> list[UnderWay]:
     return [
-        UnderWay(title, record, state(record.state))
-        for title, record in _newest(site).values()
+        UnderWay(charter_of(record).title, record, state(record.state))
+        for record in newest(site).values()
         if record.state not in {"awaiting_review", "closed"}
     ]
 
@@ -123,4 +116,4 @@ def _lately(site: Site, mine: tuple[str, ...]) -> tuple[Decided, ...]:
     """The reviews of these projects that were decided last, newest first."""
     query = _DECIDED.where(reviews.c.project.in_(mine))
     found = site.known(("decided", mine), lambda: tuple(to_request(row) for row in site.reader.rows(query)))
-    return tuple(Decided(_newest(site)[one.project][0], one) for one in found)
+    return tuple(Decided(charter_of(newest(site)[one.project]).title, one) for one in found)

@@ -6,7 +6,7 @@ from typing import Any
 
 from pipeline.accounts import Delegation, User, in_force_today
 from pipeline.charter import Charter, Role
-from pipeline.ledger import IterationRecord
+from pipeline.ledger import IterationRecord, newest_iterations
 from pipeline.review import open_reviews
 from pipeline.review.listing import ReviewView
 from pipeline.web.site import Site
@@ -52,6 +52,11 @@ class Waiting:
 def all_waiting(site: Site) -> tuple[Waiting, ...]:
     """Every open review, the one due first at the top."""
     return site.known("waiting", lambda: tuple(map(Waiting, open_reviews(site.reader))))
+
+
+def newest(site: Site) -> dict[str, IterationRecord]:
+    """The newest iteration of every project, by its name in order."""
+    return site.known("newest", lambda: {one.project: one for one in newest_iterations(site.reader)})
 
 
 def waiting_for(site: Site, user: User) -> tuple[Waiting, ...]:
