@@ -22,13 +22,14 @@ def run(ledger, number: int, stage: str, seconds: float | None):
 def test_measured_time_signatures_and_plans_each_stand_for_themselves(ledger):
     first = run(ledger, 1, "pilot", None)
     sign(ledger, first.id, "ana", "iterate", "More.", REPORT)
-    sign(ledger, first.id, "nils", "iterate", "More.", REPORT)
+    sign(ledger, first.id, "nils", "iterate", "More.", REPORT, seconds_on_evidence=900)
     with ledger.transaction() as tx:
         transition(tx, get_iteration(tx, "shop", 1, "pilot"), "applied", actor="ana")
     run(ledger, 2, "pilot", 1800.0)
     found = spent(ledger, CHARTER, all_iterations(ledger, "shop"))
     assert (found.measured, found.compute_hours) == (1, 0.5), "an old iteration left no time"
     assert (found.signatures, found.people_hours) == (2, 2.0)
+    assert (found.watched, found.watched_hours) == (1, 0.25), "the command line sees nobody read"
     assert found.planned == planned(CHARTER, ["pilot"])
 
 

@@ -11,7 +11,7 @@ from starlette.responses import Response
 from pipeline.accounts import Delegation, delegations
 from pipeline.charter import Charter, Stage
 from pipeline.ledger import Event, IterationRecord, all_iterations, project_end
-from pipeline.review import Filed, ReviewRequest, charter_of, items_of, reviews_of
+from pipeline.review import Filed, ReviewRequest, charter_of, goal_of, items_of, reviews_of
 from pipeline.rollout import Release, current
 from pipeline.rollout.spending import Spent, spent
 from pipeline.web.site import Site, today
@@ -34,9 +34,7 @@ class Rung:
     @property
     def kpi(self) -> dict[str, Any] | None:
         """The charter's KPI there, or None before it was measured."""
-        result = self.record.result if self.record else None
-        found: dict[str, Any] | None = result["kpis"][result["kpi"]] if result else None
-        return found
+        return goal_of(self.record) if self.record else None
 
 
 @dataclass(frozen=True)
@@ -50,9 +48,7 @@ class Pass:
     @property
     def kpi(self) -> dict[str, Any] | None:
         """The charter's KPI, or None before it was measured."""
-        result = self.record.result
-        found: dict[str, Any] | None = result["kpis"][result["kpi"]] if result else None
-        return found
+        return goal_of(self.record)
 
 
 @dataclass(frozen=True)
@@ -122,8 +118,9 @@ def _find(site: Site, project: str) -> ProjectShown:
 def _rung(stage: Stage, records: Sequence[IterationRecord], released: Release | None, charter: Charter) -> Rung:
     found = next((one for one in reversed(records) if one.stage == stage.name and one.result is not None), None)
     holds = released is not None and released.stage == stage.name
-    if found is None or found.result is None:
+    goal = goal_of(found) if found else None
+    if goal is None:
         return Rung(stage, found, None, holds)
-    worse = found.result["kpis"][found.result["kpi"]]["value"][2 if charter.kpi.direction == "lower" else 1]
+    worse = goal["value"][2 if charter.kpi.direction == "lower" else 1]
     kept = worse <= stage.milestone if charter.kpi.direction == "lower" else worse >= stage.milestone
     return Rung(stage, found, kept, holds)
