@@ -42,6 +42,7 @@ from pipeline.reporting.pack import WrittenReport
 from pipeline.reporting.words import ROLE_WORDS
 from pipeline.review.attesting import kept_controls
 from pipeline.review.items import Filed, items_of
+from pipeline.rollout.arms import plain_arms
 from pipeline.rollout.promises import triple
 
 FEW_UNITS = 20
@@ -145,7 +146,7 @@ def result_of(
         "field_dataset": field.dataset,
         "baselines": dict(field.baselines),
         "promise": _promise(field),
-        "next_arms": asdict(field.next_arms) if field.next_arms else None,
+        "next_arms": plain_arms(field.next_arms) if field.next_arms else None,
         "controls": kept_controls(judgement.controls),
     }
 

@@ -8,10 +8,11 @@ from pipeline.ledger import all_iterations
 from pipeline.notices.announcements import announce_rollback
 from pipeline.rollout.breach import Proposal, open_proposal, propose_rollback
 from pipeline.rollout.ladder import current
-from pipeline.rollout.limits import money, planned_spending
+from pipeline.rollout.limits import money
 from pipeline.rollout.reaffirming import sponsor_agrees, strategy_current
 from pipeline.rollout.rehearsal import rehearsed
 from pipeline.rollout.resources import Usage, affordable, peak_memory_gb, people_minutes, storage_gb
+from pipeline.rollout.spending import planned
 from pipeline.verdicts import Verdict
 
 
@@ -37,7 +38,7 @@ def readiness(bench: Workbench, dataset: Dataset, usage: Usage) -> tuple[Verdict
     entered = [record.stage for record in all_iterations(bench.ledger, charter.project)]
     return (
         *affordable(charter, [*_earlier(bench), usage], *sizes),
-        money(charter, planned_spending(charter, entered)),
+        money(charter, planned(charter, entered).money),
         rehearsed(bench.ledger, charter, stage.name),
         sponsor_agrees(bench.ledger, charter),
         strategy_current(bench.ledger, charter, bench.today),

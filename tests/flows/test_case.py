@@ -36,6 +36,7 @@ from tests.cli.calling import contents
 from tests.conftest import Home
 from tests.flows.auditing import expected, filled, searches
 from tests.flows.made import PERIODS, PROJECT, SPEC, charter_values, decisions_values, found_retailer, write_yaml
+from tests.language.leftovers import english_in_pack, said
 
 WALK = [(1, "pilot"), (2, "pilot"), (2, "regional"), (2, "chain")]
 DECISIONS = ["iterate", "advance", "advance", "advance"]
@@ -145,6 +146,14 @@ def test_the_effect_of_an_applied_item_is_measured_against_the_arm_without_it(ca
     assert effect["without"][0] == pytest.approx(arms[f"without {item}"]["stockout_rate"][0])
     assert effect["difference"][0] == pytest.approx(effect["with"][0] - effect["without"][0])
     assert effect["difference"][1] <= effect["difference"][0] <= effect["difference"][2]
+
+
+@pytest.mark.parametrize("place", range(4))
+def test_the_chinese_pack_says_nothing_of_ours_in_english(case, place):
+    """Page, cards and digests to the end; English are the charter's words, people's, and the columns of a key."""
+    row = case.rows[place]
+    given = said([json.loads(row.record.charter), decisions_values(), "store, product, week", "store, product"])
+    assert english_in_pack(Path(row.record.result["report"]).parent, given) == []
 
 
 def test_the_next_report_shows_who_asked_what_became_of_it_and_its_effect(case):

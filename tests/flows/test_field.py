@@ -23,6 +23,7 @@ from pipeline.rollout.rungs import measured_effects
 from pipeline.settings import Settings
 from tests.conftest import Home
 from tests.flows.made import PERIODS, PROJECT, SPEC, charter_values, decisions_values, found_retailer, write_yaml
+from tests.language.leftovers import english_in_pack, said
 
 
 @dataclass(frozen=True)
@@ -97,6 +98,12 @@ def test_a_kpi_that_was_bought_with_stock_goes_nowhere(bought, ledger):
     assert bought.row.review.decision == "hold"
     assert current(ledger, PROJECT) is None
     assert not [event for event in bought.events if event.kind == "rollout.released"]
+
+
+@pytest.mark.proof
+def test_the_chinese_pack_tells_of_groups_and_controls_without_english(bought):
+    given = said([json.loads(bought.row.record.charter), decisions_values(), "store, product, week", "store, product"])
+    assert english_in_pack(Path(bought.row.record.result["report"]).parent, given) == []
 
 
 @pytest.mark.proof

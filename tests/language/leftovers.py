@@ -1,9 +1,10 @@
-"""Finds what a Chinese page still says in English, beside what people, data and standards gave it."""
+"""Finds what a Chinese page or pack still says in English, beside what people, data and standards gave it."""
 
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import fields, is_dataclass
 from html import unescape
+from pathlib import Path
 from typing import Any
 
 from pipeline.language import Message
@@ -41,3 +42,13 @@ def english(html: str, given: Iterable[str]) -> list[str]:
                 rest = re.sub(rf"(?<![A-Za-z]){re.escape(known)}(?![A-Za-z])", "\N{REPLACEMENT CHARACTER}", rest)
         found += [f"{one} (in: {rest})" for one in _ENGLISH.findall(rest)]
     return found
+
+
+def english_in_pack(folder: Path, given: Iterable[str]) -> list[str]:
+    """The same for every Chinese page, card and digest of an evidence pack, with the file's name in front."""
+    texts = {path.name: path.read_text(encoding="utf-8") for path in sorted(folder.glob("*.zh.*"))}
+    assert {"evidence.zh.html", "model-card.zh.html", "data-sheet.zh.md", "digest-sponsor.zh.html"} <= set(texts)
+    known = set(given)
+    # A Markdown page has a text in each line, or in each cell of a table.
+    pages = {name: text if name.endswith("html") else re.sub(r"[|\n]", "<br>", text) for name, text in texts.items()}
+    return [f"{name}: {left}" for name, page in pages.items() for left in english(page, known)]

@@ -39,7 +39,10 @@ BODIES: dict[str, set[str]] = {
     "review.lapsed": {"new_report report successor"},
     "review.refused": {"finding", "decision finding", "decision finding legend recorded report"},
     "review.requested": {"allowed blocking due iteration report signers stage"},
-    "review.signed": {"comment decision feedback recorded report"},
+    "review.signed": {
+        "comment decision feedback recorded report",
+        "comment decision feedback recorded report seconds_on_evidence",
+    },
     "rollout.arms": {"balance before controls kpi method note seed start treated units unmeasured"},
     "rollout.arms_refused": {"inputs"},
     "rollout.effect_measured": {"after controls effect expected number periods stage start treated"},

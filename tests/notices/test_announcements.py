@@ -1,7 +1,10 @@
 """What is announced, to whom and when, from the ledger's own records."""
 
+from datetime import timedelta
+
 import pytest
 
+from pipeline.accounts import delegate, end_delegation, invite
 from pipeline.ledger import Ledger, get_iteration, record_report, transition
 from pipeline.notices import due_notices, queue_reminders
 from pipeline.notices.announcements import (
@@ -49,8 +52,9 @@ def text(ledger: Ledger, language: str = "en") -> str:
     return worded(notice_of(due_notices(ledger)[-1]), "http://127.0.0.1:8300", language)[1]
 
 
-def asked(ledger: Ledger):
-    start(ledger, started_by="lena")
+def asked(ledger: Ledger, *, running: bool = False):
+    if not running:
+        start(ledger, started_by="lena")
     with ledger.transaction() as tx:
         record = record_report(tx, get_iteration(tx, "shop", 1, "pilot"), REPORT, RESULT)
         request = request_review(tx, record, verdicts=[], answer_within_days=6)
@@ -93,6 +97,90 @@ def test_reminders_come_at_half_time_when_due_and_to_the_sponsor_after(ledger, c
     assert "still waits for Maria, Ana, Nils" in text(ledger)
     clock.pass_by(days=100)
     assert queue_reminders(ledger, clock()) == 0
+
+
+def stand_in(ledger: Ledger, clock, giver: str, to: str, days: int = 10):
+    """From today somebody with an account, whom no charter need name, plays another's role."""
+    invite(ledger, to, to.title(), f"{to}@example.com", by="tests", trusted=True)
+    today = clock().date()
+    return delegate(ledger, "shop", giver, to, today, today + timedelta(days=days - 1))
+
+
+def test_who_stands_in_hears_all_that_the_roles_holder_hears_once(ledger, clock):
+    start(ledger, started_by="scheduler")
+    stand_in(ledger, clock, "ana", "zoe", days=30)
+    stand_in(ledger, clock, "maria", "yuki", days=30)
+    request = asked(ledger, running=True)
+    for days, kind, names in (
+        (0, "review_requested", ["maria", "ana", "joao", "lena", "nils", "yuki", "zoe"]),
+        (3, "review_reminder", ["maria", "ana", "joao", "lena", "nils", "yuki", "zoe"]),
+        (3, "review_due", ["maria", "ana", "joao", "lena", "nils", "yuki", "zoe"]),
+        (1, "review_overdue", ["maria", "yuki"]),
+    ):
+        clock.pass_by(days=days)
+        assert queue_reminders(ledger, clock()) == (1 if days else 0), kind
+        assert queue_reminders(ledger, clock()) == 0, "once"
+        assert sorted(told(ledger)[kind]) == sorted(names), kind
+    with ledger.transaction() as tx:
+        announce_decision(tx, request.id)
+    assert {"zoe", "yuki"} <= set(told(ledger)["decision_taken"])
+    of_zoe = next(one for one in map(notice_of, due_notices(ledger)) if one.recipient.name == "person:zoe")
+    assert "You are told because you stand in for Ana." in worded(of_zoe, "http://127.0.0.1:8300", "en")[1]
+    assert "Ana" in worded(of_zoe, "http://127.0.0.1:8300", "zh_Hans")[1]
+    assert "stand in" not in worded(of_zoe, "http://127.0.0.1:8300", "zh_Hans")[1]
+
+
+@pytest.mark.parametrize(("late", "kind"), [(1, "review_requested"), (4, "review_reminder"), (6.5, "review_due")])
+def test_whoever_stands_in_later_is_told_what_waits_already_and_nobody_else_again(ledger, clock, late, kind):
+    asked(ledger)
+    clock.pass_by(days=late)
+    queue_reminders(ledger, clock())
+    before = told(ledger)
+    stand_in(ledger, clock, "ana", "zoe")
+    assert queue_reminders(ledger, clock()) == 1
+    assert queue_reminders(ledger, clock()) == 0
+    assert told(ledger) == {**before, kind: [*before[kind], "zoe"]}
+
+
+def test_the_sponsors_stand_in_hears_of_what_was_overdue_before_they_came(ledger, clock):
+    request = asked(ledger)
+    clock.pass_by(days=8)
+    assert queue_reminders(ledger, clock()) == 1
+    sign(ledger, request.id, "joao", "iterate", "Not yet.", REPORT)
+    stand_in(ledger, clock, "maria", "yuki")
+    assert queue_reminders(ledger, clock()) == 1
+    assert queue_reminders(ledger, clock()) == 0
+    assert told(ledger)["review_overdue"] == ["maria", "yuki"]
+    assert "still waits for Maria, Ana, Nils." in text(ledger), "what is told is of today"
+
+
+def test_who_cannot_answer_for_somebody_is_not_asked_to(ledger, clock):
+    """The run's starter, who signed already, whose delegation is over, and of a role that has answered."""
+    start(ledger, started_by="lena")
+    stand_in(ledger, clock, "ana", "lena")
+    stand_in(ledger, clock, "maria", "past", days=1)
+    ended = stand_in(ledger, clock, "joao", "gone")
+    end_delegation(ledger, ended.id, by="joao")
+    clock.pass_by(days=1)
+    request = asked(ledger, running=True)
+    assert told(ledger)["review_requested"] == ["maria", "ana", "joao", "nils"], "lena started it"
+    sign(ledger, request.id, "joao", "iterate", "Not yet.", REPORT)
+    stand_in(ledger, clock, "maria", "joao")
+    stand_in(ledger, clock, "joao", "zoe")
+    assert queue_reminders(ledger, clock()) == 0, "joao signed, and his role has answered"
+    clock.pass_by(days=3)
+    assert queue_reminders(ledger, clock()) == 1
+    assert told(ledger)["review_reminder"] == ["maria", "ana", "nils"]
+
+
+def test_who_holds_a_role_and_stands_in_for_another_is_told_once_in_their_own(ledger, clock):
+    start(ledger, started_by="scheduler")
+    stand_in(ledger, clock, "ana", "joao")
+    asked(ledger, running=True)
+    assert told(ledger)["review_requested"] == ["maria", "ana", "joao", "lena", "nils"]
+    joao = next(one for one in map(notice_of, due_notices(ledger)) if one.recipient.name == "person:joao")
+    assert joao.recipient.stands_in_for == ""
+    assert joao.recipient.channel == "mail"
 
 
 def test_after_a_long_silence_only_the_last_reminder_comes(ledger, clock):

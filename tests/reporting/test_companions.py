@@ -16,6 +16,7 @@ from pipeline.reporting.documents import Document, Section, as_html, as_markdown
 from pipeline.reporting.evidence import ControlShown, Evidence
 from pipeline.reporting.pack import verify, write
 from pipeline.reporting.raci import raci
+from tests.language.leftovers import english, said
 
 OPEN = ControlShown(
     "data_governance", "The data fits its purpose", ("EU AI Act Art. 10",), "attested", "each_iteration", "block",
@@ -39,6 +40,13 @@ def test_a_card_says_purpose_data_figures_slices_limits_people_and_version(evide
         evidence.evaluation.units[0].value, *(person.name for person in charter.people), OPEN.reason,
     ):  # fmt: skip
         assert expected in said
+
+
+def test_the_chinese_documents_say_nothing_of_ours_in_english(evidence: Evidence) -> None:
+    given = set(said([evidence, evidence.charter.canonical()]))
+    shown = {name: text for name, text in files(evidence, "ab" * 32).items() if name.endswith(".zh.html")}
+    assert len(shown) == 2 + len(ROLES)
+    assert [f"{name}: {left}" for name, text in shown.items() for left in english(text, given)] == []
 
 
 def test_a_data_sheet_accounts_for_every_row(evidence: Evidence) -> None:

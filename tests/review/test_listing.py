@@ -2,6 +2,7 @@ import pytest
 
 from pipeline.errors import Refused
 from pipeline.review import open_reviews, show_review, sign
+from tests.ledger.asking import asked_for
 from tests.review.cases import OTHER_REPORT, REPORT, an_item, ask, under_review
 
 
@@ -45,6 +46,19 @@ def test_the_list_holds_open_reviews_of_the_project_the_one_due_first_at_the_top
     ask(ledger, number=1, report=OTHER_REPORT, answer_within_days=5)
     assert [view.request.id for view in open_reviews(ledger, "shop")] == ["shop-2-pilot", "shop-1-pilot-r2"]
     assert open_reviews(ledger, "other") == ()
+
+
+def test_the_list_says_of_each_review_what_the_review_says_and_asks_no_more_for_many(ledger):
+    first = under_review(ledger, number=1)
+    alone = asked_for(lambda: open_reviews(ledger))
+    for number in (2, 3, 4):
+        under_review(ledger, number=number)
+    sign(ledger, first.id, "lena", "iterate", "why", REPORT, [an_item(1)])
+    sign(ledger, "shop-3-pilot", "joao", "roll_back", "why", REPORT)
+    assert asked_for(lambda: open_reviews(ledger)) == alone
+    listed = open_reviews(ledger)
+    assert len(listed) >= 3
+    assert [show_review(ledger, view.request.id) for view in listed] == list(listed)
 
 
 def test_an_unknown_review_is_refused(ledger):

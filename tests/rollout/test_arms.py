@@ -5,9 +5,10 @@ from dataclasses import replace
 import pytest
 
 from pipeline.errors import Refused
+from pipeline.language import say, translator
 from pipeline.ledger import verify
 from pipeline.rollout import Release, current, release
-from pipeline.rollout.arms import Arms, Balance, arms_of, record_arms
+from pipeline.rollout.arms import Arms, Balance, arms_from, arms_of, plain_arms, record_arms
 from tests.review.cases import a_charter, kinds, start
 
 UNITS = ("s0", "s1")
@@ -41,6 +42,18 @@ def test_arms_are_kept_as_they_are_with_one_event(ledger):
     assert (event.kind, event.subject, event.body["controls"]) == ("rollout.arms", "pilot", list(ARMS.controls))
     assert ARMS.worst == 0.12
     assert verify(ledger).intact
+
+
+def test_the_note_is_read_back_as_what_can_be_said_in_another_language(ledger):
+    told = say("All standardised mean differences are at most {asked}; the largest is {after}, of {covariate}.",
+               asked="0.1", after="+0.05", covariate="level")  # fmt: skip
+    put(ledger, replace(ARMS, note=told))
+    found = arms_of(ledger, "shop", "pilot")
+    assert found is not None
+    assert found.note == told
+    assert "standardised" not in translator("zh_Hans").show(found.note)
+    old = {name: value for name, value in plain_arms(ARMS).items() if name != "legend"}
+    assert arms_from(old) == ARMS
 
 
 def test_a_second_pick_from_the_same_inputs_is_the_first_and_another_is_refused_and_noted(ledger):

@@ -8,7 +8,7 @@ import pytest
 from pipeline.errors import Refused
 from pipeline.evaluation.outcomes import Interval
 from pipeline.ledger import Ledger
-from pipeline.rollout.limits import money, offered, planned_spending
+from pipeline.rollout.limits import money, offered
 from pipeline.rollout.reaffirming import agreed, reaffirm, sponsor_agrees, strategy_current
 from pipeline.rollout.resources import (
     Usage,
@@ -20,6 +20,7 @@ from pipeline.rollout.resources import (
     storage_gb,
 )
 from pipeline.rollout.rungs import RungEffect, holds_at_scale, measured_effects, record_effect
+from pipeline.rollout.spending import planned
 from pipeline.verdicts import Verdict
 from tests.review.cases import a_charter, kinds, start, under_review
 from tests.rollout.worlds import GOAL
@@ -61,8 +62,9 @@ def test_without_a_limit_everybody_signs_as_the_charter_says_a_stage_its_own_way
 
 
 def test_money_is_what_the_entered_stages_plan():
-    assert planned_spending(CHARTER, ["pilot", "pilot", "regional"]) == 2
+    assert planned(CHARTER, ["pilot", "pilot", "regional"]).money == 2
     assert money(CHARTER, 10).outcome == "pass"
+    assert money(CHARTER, 10).reason == "EUR 10 of 10 are planned for the stages entered so far."
     assert money(CHARTER, 10.5).blocks
 
 

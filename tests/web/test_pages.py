@@ -17,7 +17,7 @@ from pipeline.ledger import all_iterations
 from pipeline.ledger.chain import canonical
 from pipeline.ledger.tables import iterations
 from pipeline.reporting.pack import MANIFEST
-from pipeline.review import FeedbackItem, mark_applied, record_effect, sign
+from pipeline.review import FeedbackItem, mark_applied, sign
 from pipeline.review.attesting import waive
 from pipeline.review.listing import show_review
 from pipeline.verdicts import Verdict
@@ -145,10 +145,24 @@ def test_people_without_a_right_see_nothing_of_a_project(site):
 def test_the_project_page_tells_the_charter_in_plain_words(site, ana):
     page = ana.get(f"/projects/{PROJECT}")
     for words in (
-        "Shelves stand empty", "Stock-out rate ≤ 4.2", "by 30 Jun 2027", "3 of 6", "120,000 EUR", "milestone 5.0",
+        "Shelves stand empty", "Stock-out rate ≤ 4.2", "by 30 Jun 2027", "3 of 6", "milestone 5.0",
         "not measured yet", "was due 13 Oct 2026", "nobody; today's rule holds everywhere", "Maria Lind",
     ):  # fmt: skip
         assert words in page.words, words
+
+
+def test_the_budget_tells_what_was_measured_beside_what_is_planned(site, ana):
+    sign(site.ledger, site.review.id, "tom.okoye", "stop", "It is too early.", site.pack.digest)
+    words = [cell.text.strip() for cell in ana.get(ADDRESS).elements if cell.name in {"th", "td"}]
+    for row in (
+        ["What", "Used, measured", "Planned so far", "Whole budget"],
+        ["Iterations", "3", "–", "6"],
+        ["Computing", "25 min", "1.5 h", "–"],
+        ["People", "1 signature1 h at 60 min each, by the charter", "12 days", "–"],
+        ["Money", "not on record", "9,000 EUR", "120,000 EUR"],
+    ):
+        places = [at for at, word in enumerate(words) if word == row[0]]
+        assert row in [words[at : at + 4] for at in places], row
 
 
 def test_the_history_filters_links_and_states_the_chain(site, ana):
@@ -178,21 +192,6 @@ def test_every_item_about_an_iteration_links_to_review_report_and_runs(install, 
         (row,) = about.all("li", id=f"event-{event.seq}")
         wanted = ["Report", "MLflow run", "Prefect run", *(["Review"] if event.kind.startswith("review.") else [])]
         assert [title for title in wanted if title not in row.text] == [], event.kind
-
-
-def test_what_was_measured_links_to_the_iteration_that_measured_it(install, settings):
-    site = install(using=settings.model_copy(update={"prefect_page": "http://prefect.test"}))
-    subject = f"{site.review.project}/3/pilot"
-    rung = {"number": 3, "stage": "pilot"}
-    with site.ledger.transaction() as tx:
-        record_effect(tx, site.review.project, "F1", {"kpi": "x"}, iteration=subject, actor="scheduler")
-        tx.append("rollout.effect_measured", site.review.project, "pilot", "scheduler", "", rung)
-        tx.append("rollout.released", site.review.project, "pilot", "ana.ruiz", "sponsor", {"review": site.review.id})
-    told = list(site.ledger.events())[-3:]
-    about = site.browser("ana.ruiz").get("/history")
-    for event in told:
-        (row,) = about.all("li", id=f"event-{event.seq}")
-        assert [title for title in ("Report", "MLflow run", "Prefect run") if title not in row.text] == [], event.kind
 
 
 def test_why_a_decision_is_barred_is_told_in_the_readers_language(install, barred_pack, tmp_path):

@@ -9,6 +9,7 @@ import pytest
 from pipeline.accounts import change_language, change_rights, deactivate, delegate
 from pipeline.review import sign
 from pipeline.web.site import Site
+from tests.ledger.asking import asked_for
 from tests.web.made import put_review
 
 
@@ -116,6 +117,17 @@ def test_the_inbox_is_each_readers_own(site):
     assert "for ana.ruiz" in site.browser("olga.admin").get("/").words
     site.clock.pass_by(days=1)
     assert "for ana.ruiz" not in site.browser("olga.admin").get("/").words
+
+
+def test_a_page_that_is_kept_asks_who_it_is_and_whether_anything_happened_and_no_more(site):
+    """What makes pages quick; one event later the inbox asks as often, however many reviews wait."""
+    ana = site.browser("ana.ruiz")
+    for page, kept in (("/", 2), (f"/reviews/{site.review.id}", 3), ("/history", 3)):
+        ana.get(page)
+        ana.get(page)
+        assert asked_for(lambda page=page: ana.get(page)) == kept, page
+    note(site.app.state.site)
+    assert asked_for(lambda: ana.get("/")) <= 10
 
 
 def test_rights_that_end_end_at_the_next_page(site):

@@ -9,7 +9,7 @@ from pipeline.accounts.delegations import Delegation, delegate, delegations, end
 from pipeline.accounts.external import client_address, user_from_claims, user_from_proxy
 from pipeline.accounts.invitations import Invitation, accept, invite, invited, reset
 from pipeline.accounts.local import Operator, operator
-from pipeline.accounts.naming import people_of, people_of_all
+from pipeline.accounts.naming import people_in, people_of, people_of_all
 from pipeline.accounts.rights import Action, may, note_export, projects_of, require, role_of, visible_to
 from pipeline.accounts.sessions import (
     NewSession,
@@ -71,6 +71,7 @@ __all__ = [
     "note_export",
     "note_use",
     "operator",
+    "people_in",
     "people_of",
     "people_of_all",
     "projects_of",

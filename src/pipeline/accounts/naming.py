@@ -29,7 +29,7 @@ def people_of(reader: Reader, project: str) -> tuple[Person, ...]:
 def people_of_all(reader: Reader, project: str | None = None) -> dict[str, tuple[Person, ...]]:
     """The people of every project, or of one, by the project's name in order."""
     rows = reader.rows(_EVERY) if project is None else reader.rows(_ONE, {"project": project})
-    return {row["project"]: _people(row["charter"]) for row in rows}
+    return {row["project"]: people_in(row["charter"]) for row in rows}
 
 
 def person_of(reader: Reader, project: str, identity: str) -> Person | None:
@@ -38,5 +38,6 @@ def person_of(reader: Reader, project: str, identity: str) -> Person | None:
 
 
 @lru_cache(maxsize=64)
-def _people(charter: str) -> tuple[Person, ...]:
+def people_in(charter: str) -> tuple[Person, ...]:
+    """The people a charter's text names; the rest of it need not be readable."""
     return tuple(Person.model_validate(one) for one in json.loads(charter)["people"])

@@ -22,7 +22,7 @@ from pipeline.errors import Finding, LedgerError
 from pipeline.ledger.chain import canonical, digest
 from pipeline.ledger.projects import project_end
 from pipeline.ledger.store import Reader, Transaction
-from pipeline.ledger.tables import iterations
+from pipeline.ledger.tables import iterations, reviews
 
 Kind = Literal["train", "measure"]
 State = Literal["opened", "running", "awaiting_review", "decided", "applied", "closed", "failed", "refused"]
@@ -51,6 +51,18 @@ _LAST = (
     select(iterations.c.project, func.max(iterations.c.position).label("position"))
     .group_by(iterations.c.project)
     .subquery()
+)
+_UNDER_REVIEW = (
+    select(iterations, reviews.c.id.label("review"))
+    .join(
+        reviews,
+        and_(
+            reviews.c.project == iterations.c.project,
+            reviews.c.number == iterations.c.number,
+            reviews.c.stage == iterations.c.stage,
+        ),
+    )
+    .where(reviews.c.state == "open")
 )
 #: Picks the iteration opened last of every project, by the project's name in order.
 NEWEST = (
@@ -244,6 +256,11 @@ def current_iteration(reader: Reader, project: str) -> IterationRecord | None:
     query = select(iterations).where(iterations.c.project == project).order_by(iterations.c.position.desc()).limit(1)
     rows = reader.rows(query)
     return _record(rows[0]) if rows else None
+
+
+def iterations_under_review(reader: Reader) -> dict[str, IterationRecord]:
+    """The iteration of every open review, by the review's id."""
+    return {row["review"]: _record(row) for row in reader.rows(_UNDER_REVIEW)}
 
 
 def newest_iterations(reader: Reader) -> tuple[IterationRecord, ...]:

@@ -4,7 +4,7 @@ Call them in the transaction that makes the news true. All are idempotent; peopl
 notice, they are read on the review site.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from pipeline.charter.model import Person, Table
@@ -25,14 +25,18 @@ _DECISIONS = {
 
 def announce_review(tx: Transaction, review: str) -> bool:
     """Tell everybody who may answer that a review was requested."""
-    asked = find_asked(tx, review)
+    return ask(tx, find_asked(tx, review))
+
+
+def ask(tx: Transaction, asked: Asked, without: Collection[str] = ()) -> bool:
+    """As :func:`announce_review`, for a review that was read already; people in ``without`` were told before."""
     sentence = say(
         "{title} asks for your decision on iteration {number}, stage {stage}. Please answer by {due}.",
         title=asked.title, number=asked.iteration, stage=asked.stage, due=asked.due,
     )  # fmt: skip
     return enqueue_notice(
-        tx, project=asked.project, kind="review_requested", subject=review, sentence=sentence,
-        figures=asked.figures(), audience=asked.missing, link=asked.link,
+        tx, project=asked.project, kind="review_requested", subject=asked.review, sentence=sentence,
+        figures=asked.figures(), audience=asked.missing, without={*asked.barred, *without}, link=asked.link,
     )  # fmt: skip
 
 
@@ -120,45 +124,40 @@ def announce_refused_rows(
     )  # fmt: skip
 
 
-def remind(tx: Transaction, asked: Asked) -> bool:
-    """Half of the time is over: tell those who have not answered."""
+def remind(tx: Transaction, asked: Asked, without: Collection[str] = ()) -> bool:
+    """Half of the time is over: tell those who have not answered, but for the people in ``without``."""
     sentence = say(
         "{title}, iteration {number}, stage {stage}: your answer is missing. It is asked for by {due}.",
         title=asked.title, number=asked.iteration, stage=asked.stage, due=asked.due,
     )  # fmt: skip
     return enqueue_notice(
         tx, project=asked.project, kind="review_reminder", subject=asked.review, sentence=sentence,
-        figures=asked.figures(), audience=asked.missing, link=asked.link,
+        figures=asked.figures(), audience=asked.missing, without={*asked.barred, *without}, link=asked.link,
     )  # fmt: skip
 
 
-def remind_when_due(tx: Transaction, asked: Asked) -> bool:
-    """The time is over: tell those who have not answered."""
+def remind_when_due(tx: Transaction, asked: Asked, without: Collection[str] = ()) -> bool:
+    """The time is over: tell those who have not answered, but for the people in ``without``."""
     sentence = say(
         "{title}, iteration {number}, stage {stage}: your answer was due on {due}. Without it nothing is approved.",
         title=asked.title, number=asked.iteration, stage=asked.stage, due=asked.due,
     )  # fmt: skip
     return enqueue_notice(
         tx, project=asked.project, kind="review_due", subject=asked.review, sentence=sentence,
-        figures=asked.figures(), audience=asked.missing, link=asked.link,
+        figures=asked.figures(), audience=asked.missing, without={*asked.barred, *without}, link=asked.link,
     )  # fmt: skip
 
 
-def escalate(tx: Transaction, asked: Asked, missing: str) -> bool:
-    """The time is over by a day: tell the sponsor whose answers are missing.
-
-    Args:
-        tx: the transaction.
-        asked: the review.
-        missing: the names of those who have not answered.
-    """
+def escalate(tx: Transaction, asked: Asked, without: Collection[str] = ()) -> bool:
+    """The time is over by a day: tell the sponsor, unless in ``without``, whose answers are missing."""
+    missing = ", ".join(asked.missing.values())
     sentence = say(
         "{title}, iteration {number}, stage {stage}: the decision was due on {due} and still waits for {missing}.",
         title=asked.title, number=asked.iteration, stage=asked.stage, due=asked.due, missing=missing,
     )  # fmt: skip
     return enqueue_notice(
         tx, project=asked.project, kind="review_overdue", subject=asked.review, sentence=sentence,
-        figures=asked.figures(), audience=(asked.sponsor,), link=asked.link,
+        figures=asked.figures(), audience=(asked.sponsor,), without=without, link=asked.link,
     )  # fmt: skip
 
 

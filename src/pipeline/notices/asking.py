@@ -28,6 +28,7 @@ class Asked:
         everybody: ids of all people of the charter.
         roles: roles that may answer.
         missing: people who may answer and whose role has not, names by id.
+        barred: ids of people who cannot answer any more, whoever they stand in for: who started the run, who signed.
         sponsor: role or id to turn to when nobody answers.
         result: the figures the ledger keeps of the iteration.
         target: the charter's KPI target.
@@ -45,6 +46,7 @@ class Asked:
     everybody: tuple[str, ...]
     roles: tuple[str, ...]
     missing: Mapping[str, str]
+    barred: frozenset[str]
     sponsor: str
     result: Mapping[str, Any]
     target: float
@@ -108,7 +110,8 @@ def _asked(reader: Reader, condition: Any) -> tuple[Asked, ...]:
 
 def _of(reader: Reader, row: Mapping[str, Any]) -> Asked:
     charter = json.loads(row["charter"])
-    answered = {one["role"] for one in reader.rows(select(signoffs.c.role).where(signoffs.c.review == row["id"]))}
+    signed = reader.rows(select(signoffs.c.role, signoffs.c.person).where(signoffs.c.review == row["id"]))
+    answered = {one["role"] for one in signed}
     required = {role for roles in json.loads(row["signers"]).values() for role in roles}
     able = [one for one in charter["people"] if one["role"] in required and one["id"] != row["requested_by"]]
     return Asked(
@@ -124,6 +127,7 @@ def _of(reader: Reader, row: Mapping[str, Any]) -> Asked:
         everybody=tuple(one["id"] for one in charter["people"]),
         roles=tuple(dict.fromkeys(one["role"] for one in able)),
         missing={one["id"]: one["name"] for one in able if one["role"] not in answered},
+        barred=frozenset({row["requested_by"], *(one["person"] for one in signed)}),
         sponsor=charter["strategy"]["sponsor"],
         result=json.loads(row["result"]) if row["result"] else {},
         target=charter["kpi"]["target"],

@@ -1,17 +1,18 @@
 """Queueing a notice: one intent per recipient, with the ledger transaction that makes its news true.
 
-A recipient is a person of the charter, or the team. Addresses with passwords live in the settings only, so the team's
-intent is spread over the team's channels when it is first delivered; see :mod:`pipeline.notices.delivery`.
+A recipient is a person of the charter, whoever stands in for one today, or the team. Addresses with passwords live in
+the settings only, so the team's intent is spread over the team's channels when it is first delivered; see
+:mod:`pipeline.notices.delivery`.
 """
 
-import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, cast
 
+from pipeline.accounts import in_force_today, people_of
 from pipeline.charter.model import ROLES
 from pipeline.language import Message, from_plain, to_plain
-from pipeline.ledger import Intent, Reader, Transaction, current_iteration, enqueue, notify_key
+from pipeline.ledger import Intent, Reader, Transaction, enqueue, notify_key
 from pipeline.ledger.chain import canonical, digest
 
 NoticeKind = Literal[
@@ -39,11 +40,13 @@ class Recipient:
     Attributes:
         name: ``person:ana.silva``, ``team``, or ``team:NAME`` for one of the team's channels.
         channel: the person's channel in the charter (``mailto:…`` or a name in the settings), or the team's by name;
-            empty for the team as a whole.
+            empty for the team as a whole, and for somebody whom no charter names: their account has an address.
+        stands_in_for: the name of the person whose role was handed to this one; empty for one's own.
     """
 
     name: str
     channel: str
+    stands_in_for: str = ""
 
 
 @dataclass(frozen=True)
@@ -80,6 +83,7 @@ def enqueue_notice(
     sentence: str,
     figures: Mapping[str, Any],
     audience: Iterable[str] | str,
+    without: Collection[str] = (),
     link: str = "",
 ) -> bool:
     """Queue a notice; it is sent if, and only if, the transaction commits.
@@ -93,8 +97,8 @@ def enqueue_notice(
         subject: a few words, such as the review's id; a :class:`pipeline.language.Message` is translated.
         sentence: what happened, in one or two sentences; likewise.
         figures: JSON values or messages by a few words each; no secrets, for the ledger keeps them for ever.
-        audience: roles and ids of people of the project's charter, or ``team``. What nobody of the charter would
-            hear goes to the team.
+        audience: roles and ids of people of the project's charter, or ``team``; see :func:`recipients`.
+        without: ids of people, or ``team``, who are not told, whoever they stand in for.
         link: path on the review site; the project's page if empty.
 
     Returns:
@@ -116,24 +120,39 @@ def enqueue_notice(
         enqueue(
             tx, notify_key(notice, to.name), "notify", project, {"notice": notice, **content, "recipient": asdict(to)}
         )
-        for to in recipients(tx, project, wanted)
+        for to in recipients(tx, project, wanted, without)
     ]
     return any(queued)
 
 
-def recipients(reader: Reader, project: str, audience: Sequence[str]) -> tuple[Recipient, ...]:
-    """Who is meant by roles, ids and ``team``, each once, in the charter's order."""
-    latest = current_iteration(reader, project)
-    people = json.loads(latest.charter)["people"] if latest else []
-    found = tuple(
-        Recipient(f"person:{person['id']}", person["channel"])
-        for person in people
-        if person["id"] in audience or person["role"] in audience
-    )
-    named = {person["id"] for person in people} | set(ROLES)
-    if TEAM in audience or not found or not set(audience) <= named:
-        found = (*found, Recipient(TEAM, ""))
-    return found
+def recipients(
+    reader: Reader, project: str, audience: Sequence[str], without: Collection[str] = ()
+) -> tuple[Recipient, ...]:
+    """Who is meant by roles, ids and ``team``, each once: people in the charter's order, each with who stands in today.
+
+    What nobody of the charter would hear goes to the team.
+
+    Args:
+        reader: the ledger, for its newest charter and the delegations in force.
+        project: whose people.
+        audience: roles, ids of people, or ``team``.
+        without: ids of people, or ``team``, to leave out.
+    """
+    people = people_of(reader, project)
+    meant = [person for person in people if person.id in audience or person.role in audience]
+    channels = {person.id: person.channel for person in people}
+    found = {one.id: Recipient(f"person:{one.id}", one.channel) for one in meant}
+    givers = {one.id: one.name for one in meant}
+    handed = in_force_today(reader) if meant else {}
+    for delegation in (one for ours in handed.values() for one in ours if one.project == project):
+        if delegation.giver in givers:
+            to = delegation.delegate
+            found.setdefault(to, Recipient(f"person:{to}", channels.get(to, ""), givers[delegation.giver]))
+    told = tuple(one for name, one in found.items() if name not in without)
+    known = {person.id for person in people} | set(ROLES)
+    if TEAM not in without and (TEAM in audience or not meant or not set(audience) <= known):
+        told = (*told, Recipient(TEAM, ""))
+    return told
 
 
 def notice_of(intent: Intent) -> Notice:

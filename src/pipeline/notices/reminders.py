@@ -1,17 +1,29 @@
-"""Reminders that follow from open reviews and the clock alone: at half-time, when due, and to the sponsor after."""
+"""Reminders that follow from open reviews and the clock alone: at half-time, when due, and to the sponsor after.
+
+Whoever stands in for somebody from today on has heard nothing yet of what waits already: they are told here too.
+"""
 
 import json
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 
 from sqlalchemy import select
 
-from pipeline.ledger import Ledger, Reader
+from pipeline.ledger import Ledger, Reader, Transaction
 from pipeline.ledger.tables import intents
-from pipeline.notices.announcements import escalate, remind, remind_when_due
+from pipeline.notices.announcements import ask, escalate, remind, remind_when_due
 from pipeline.notices.asking import Asked, find_asked, open_asked
+from pipeline.notices.queueing import NoticeKind, recipients
 
 #: How long after the due date the sponsor is told.
 PATIENCE = timedelta(days=1)
+
+_TELL: Mapping[NoticeKind, Callable[[Transaction, Asked, frozenset[str]], bool]] = {
+    "review_requested": ask,
+    "review_reminder": remind,
+    "review_due": remind_when_due,
+    "review_overdue": escalate,
+}
 
 
 def queue_reminders(ledger: Ledger, now: datetime) -> int:
@@ -27,40 +39,49 @@ def queue_reminders(ledger: Ledger, now: datetime) -> int:
         How many reminders were queued.
     """
     # Read first: the writer's lock is taken only when there is something to write.
-    ripe = [asked.review for asked in open_asked(ledger) if _kind(ledger, asked, now)]
+    ripe = [asked.review for asked in open_asked(ledger) if _ripe(ledger, asked, now)]
     queued = 0
     for review in ripe:
         with ledger.transaction() as tx:
             asked = find_asked(tx, review)
-            kind = _kind(tx, asked, now) if asked.state == "open" else None
-            if kind == "review_overdue":
-                queued += escalate(tx, asked, ", ".join(asked.missing.values()))
-            elif kind == "review_due":
-                queued += remind_when_due(tx, asked)
-            elif kind == "review_reminder":
-                queued += remind(tx, asked)
+            found = _ripe(tx, asked, now) if asked.state == "open" else None
+            if found is not None:
+                kind, told = found
+                queued += _TELL[kind](tx, asked, told)
     return queued
 
 
-def _kind(reader: Reader, asked: Asked, now: datetime) -> str | None:
-    """The reminder that is due and was not queued yet, or None."""
+def _ripe(reader: Reader, asked: Asked, now: datetime) -> tuple[NoticeKind, frozenset[str]] | None:
+    """What is to be told now, and who heard of this review before and is not told; None when all is said."""
     if not asked.missing:
         return None
+    kind, heard = _kind(asked, now), _heard(reader, asked)
+    if kind not in heard and kind != "review_requested":
+        return kind, frozenset()
+    told = frozenset(name for names in heard.values() for name in names)
+    audience, barred = (
+        ((asked.sponsor,), told) if kind == "review_overdue" else (tuple(asked.missing), told | asked.barred)
+    )
+    late = [one for one in recipients(reader, asked.project, audience, barred) if one.stands_in_for]
+    return (kind, told) if late else None
+
+
+def _kind(asked: Asked, now: datetime) -> NoticeKind:
+    """What the hour asks for."""
     if now >= asked.due_at + PATIENCE:
-        kind = "review_overdue"
-    elif now >= asked.due_at:
-        kind = "review_due"
-    elif now >= asked.opened_at + (asked.due_at - asked.opened_at) / 2:
-        kind = "review_reminder"
-    else:
-        return None
-    return None if kind in _queued(reader, asked) else kind
+        return "review_overdue"
+    if now >= asked.due_at:
+        return "review_due"
+    return "review_reminder" if now >= asked.opened_at + (asked.due_at - asked.opened_at) / 2 else "review_requested"
 
 
-def _queued(reader: Reader, asked: Asked) -> set[str]:
-    """The kinds of notices that this review has had."""
+def _heard(reader: Reader, asked: Asked) -> dict[str, set[str]]:
+    """Who was told what of this review: ids of people, or ``team``, by kind of notice."""
     query = select(intents.c.payload).where(
         intents.c.kind == "notify", intents.c.project == asked.project, intents.c.payload.contains(asked.review)
     )
-    told = (json.loads(row["payload"]) for row in reader.rows(query))
-    return {str(payload["kind"]) for payload in told if payload["subject"] == asked.review}
+    found: dict[str, set[str]] = {}
+    for payload in (json.loads(row["payload"]) for row in reader.rows(query)):
+        if payload["subject"] == asked.review:
+            found.setdefault(payload["kind"], set()).add(payload["recipient"]["name"].removeprefix("person:"))
+    return found

@@ -37,8 +37,11 @@ def worded(notice: Notice, site: str, language: str) -> tuple[str, str]:
     lines = [f"{heading}: {speaker.show(notice.subject)}", "", speaker.show(notice.sentence)]
     if notice.figures:
         lines += ["", *(_figure(speaker, name, value) for name, value in notice.figures.items())]
-    number = speaker.show(say("Notice {id}. If it comes twice, the number is the same.", id=notice.id))
-    return title, "\n".join([*lines, "", site.rstrip("/") + notice.link, "", number])
+    lines += ["", site.rstrip("/") + notice.link, ""]
+    if giver := notice.recipient.stands_in_for:
+        lines.append(speaker.show(say("You are told because you stand in for {giver}.", giver=giver)))
+    lines.append(speaker.show(say("Notice {id}. If it comes twice, the number is the same.", id=notice.id)))
+    return title, "\n".join(lines)
 
 
 def _figure(speaker: Translator, name: str, value: Any) -> str:

@@ -30,4 +30,5 @@ WORDS = (
     say("cutoff"),
     say("store"),
     say("product"),
+    say("weeks begin on Mondays"),
 )

@@ -17,11 +17,28 @@ _WORDED: tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], str]], ...] = (
     (re.compile(r"(?P<column>\w+): missing"), lambda m: say("{column}: missing", column=m["column"])),
     (
         re.compile(r"(?P<column>\w+): .* breaks (?P<rule>.+)", re.DOTALL),
-        lambda m: say("{column}: against the rule “{rule}”", column=m["column"], rule=term(m["rule"])),
+        lambda m: say("{column}: against the rule “{rule}”", column=m["column"], rule=_rule(m["rule"])),
     ),
     (
         re.compile(r"(?P<column>\w+): .* is not (?P<kind>.+)", re.DOTALL),
         lambda m: say("{column}: not {kind}", column=m["column"], kind=term(m["kind"])),
+    ),
+)
+#: Rules that name something, as contracts word them; any other is a word of its domain, or the contract's own.
+_RULES: tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], str]], ...] = (
+    (re.compile(r"known (?P<what>\w+)"), lambda m: say("known {what}", what=term(m["what"]))),
+    (
+        re.compile(r"no week after the stock-taking of (?P<day>[\d-]+)"),
+        lambda m: say("no week after the stock-taking of {day}", day=m["day"]),
+    ),
+    (re.compile(r"no week before (?P<day>[\d-]+)"), lambda m: say("no week before {day}", day=m["day"])),
+    (
+        re.compile(r"(?P<column>\w+) is a whole number"),
+        lambda m: say("{column} is a whole number", column=m["column"]),
+    ),
+    (
+        re.compile(r"(?P<column>\w+) is one of (?P<values>.+)", re.DOTALL),
+        lambda m: say("{column} is one of {values}", column=m["column"], values=m["values"]),
     ),
 )
 #: Kinds of values a contract may ask for, as it words them.
@@ -40,8 +57,13 @@ def refusal(reason: str) -> str:
 
 
 def _worded(reason: str) -> str:
-    for pattern, words in _WORDED:
-        match = pattern.fullmatch(reason)
-        if match:
-            return words(match)
-    return reason
+    return _by(_WORDED, reason) or reason
+
+
+def _rule(rule: str) -> str:
+    return _by(_RULES, rule) or term(rule)
+
+
+def _by(known: tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], str]], ...], text: str) -> str | None:
+    """The words of the first pattern that fits the whole text."""
+    return next((words(match) for pattern, words in known if (match := pattern.fullmatch(text))), None)

@@ -12,7 +12,7 @@ from pipeline.charter import Role
 from pipeline.language import recalled
 from pipeline.ledger import Reader, Transaction
 from pipeline.ledger.chain import canonical
-from pipeline.ledger.tables import events, feedback_items
+from pipeline.ledger.tables import events, feedback_items, reviews
 
 ItemKind = Literal["missing_signal", "wrong_slice", "policy_change", "scope_change", "data_issue", "other"]
 ItemStatus = Literal["open", "applied", "deferred", "declined"]
@@ -32,6 +32,12 @@ _OF_PROJECT = (
     .order_by(feedback_items.c.event, feedback_items.c.place)
 )
 _OF_REVIEW = _OF_PROJECT.where(feedback_items.c.review == bindparam("review"))
+_OF_OPEN = (
+    select(feedback_items)
+    .join(reviews, reviews.c.id == feedback_items.c.review)
+    .where(reviews.c.state == "open")
+    .order_by(feedback_items.c.event, feedback_items.c.place)
+)
 
 
 class FeedbackItem(BaseModel):
@@ -104,13 +110,22 @@ def items_of(reader: Reader, project: str, review: str | None = None) -> tuple[F
         rows = reader.rows(_OF_PROJECT, {"project": project})
     else:
         rows = reader.rows(_OF_REVIEW, {"project": project, "review": review})
-    told = _legend(reader, project) if any(row["reason"] for row in rows) else {}
+    told = _legend(reader, project, review) if any(row["reason"] for row in rows) else {}
     return tuple(_filed(row, told) for row in rows)
 
 
-def _legend(reader: Reader, project: str) -> dict[str, Any]:
-    """How to say the reasons of a project's items in another language: the events that gave them know."""
-    found = reader.rows(select(events.c.body).where(events.c.project == project, events.c.kind == "review.applied"))
+def items_of_open(reader: Reader) -> dict[str, tuple[Filed, ...]]:
+    """The items that came with the answers to every open review, by its id; nothing has become of them yet."""
+    found: dict[str, list[Filed]] = {}
+    for row in reader.rows(_OF_OPEN):
+        found.setdefault(row["review"], []).append(_filed(row, {}))
+    return {review: tuple(items) for review, items in found.items()}
+
+
+def _legend(reader: Reader, project: str, review: str | None) -> dict[str, Any]:
+    """How to say the reasons of items in another language: the events that applied their reviews know."""
+    query = select(events.c.body).where(events.c.project == project, events.c.kind == "review.applied")
+    found = reader.rows(query if review is None else query.where(events.c.subject == review))
     told: dict[str, Any] = {}
     for row in found:
         told |= json.loads(row["body"]).get("legend", {})

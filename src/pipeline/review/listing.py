@@ -8,13 +8,13 @@ from sqlalchemy import select
 from pipeline.charter import Charter, DecisionName, Person, Role
 from pipeline.errors import Finding, Refused
 from pipeline.language import say
-from pipeline.ledger import IterationRecord, Reader
+from pipeline.ledger import IterationRecord, Reader, iterations_under_review
 from pipeline.ledger.tables import reviews
 from pipeline.review.attesting import ControlsNow, OpenControl, WaivedControl, controls_now
-from pipeline.review.items import Filed, items_of
+from pipeline.review.items import Filed, items_of, items_of_open
 from pipeline.review.quorum import SignOff, asked, out_of_reach
 from pipeline.review.requests import ReviewRequest, charter_of, find_review, iteration_of, to_request
-from pipeline.review.signing import signoffs_of
+from pipeline.review.signing import signoffs_of, signoffs_of_open
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,14 @@ def open_reviews(reader: Reader, project: str | None = None) -> tuple[ReviewView
     query = select(reviews).where(reviews.c.state == "open").order_by(reviews.c.due_at, reviews.c.id)
     if project is not None:
         query = query.where(reviews.c.project == project)
-    return tuple(_view(reader, to_request(row)) for row in reader.rows(query))
+    requests = [to_request(row) for row in reader.rows(query)]
+    if not requests:
+        return ()
+    # Three questions for all of them, whatever their number: the inbox asks whenever anything happened.
+    records, answers, items = iterations_under_review(reader), signoffs_of_open(reader), items_of_open(reader)
+    return tuple(
+        _view(reader, one, records[one.id], answers.get(one.id, ()), items.get(one.id, ())) for one in requests
+    )
 
 
 def show_review(reader: Reader, review_id: str) -> ReviewView:
@@ -69,13 +76,18 @@ def show_review(reader: Reader, review_id: str) -> ReviewView:
     if request is None:
         finding = Finding(review_id, say("there is no such review"), say("see the open ones with `landed review list`"))
         raise Refused("No such review", [finding])
-    return _view(reader, request)
+    record, items = iteration_of(reader, request), items_of(reader, request.project, request.id)
+    return _view(reader, request, record, signoffs_of(reader, request.id), items)
 
 
-def _view(reader: Reader, request: ReviewRequest) -> ReviewView:
-    record = iteration_of(reader, request)
+def _view(
+    reader: Reader,
+    request: ReviewRequest,
+    record: IterationRecord,
+    answers: tuple[SignOff, ...],
+    items: tuple[Filed, ...],
+) -> ReviewView:
     charter = charter_of(record)
-    answers = signoffs_of(reader, request.id)
     waiting = asked(charter, request.requested_by, request.signers) - {answer.role for answer in answers}
     is_open = request.state == "open"
     shown = datetime.fromisoformat(request.opened_at)
@@ -97,7 +109,7 @@ def _view(reader: Reader, request: ReviewRequest) -> ReviewView:
             if request.on_offer(decision)
         },
         out_of_reach=out_of_reach(charter, request.requested_by, request.signers),
-        items=items_of(reader, request.project, request.id),
+        items=items,
         open_controls=controls.open,
         waived=controls.waived,
     )

@@ -169,6 +169,13 @@ def charter_of(record: IterationRecord) -> Charter:
     return _charter(record.charter)
 
 
+def goal_of(record: IterationRecord) -> dict[str, Any] | None:
+    """The charter's KPI as the ledger keeps it: title, unit, value and baseline; None before it was measured."""
+    result = record.result
+    found: dict[str, Any] | None = result["kpis"][result["kpi"]] if result else None
+    return found
+
+
 @lru_cache(maxsize=64)
 def _charter(text: str) -> Charter:
     """Charters are frozen, so whoever reads the same text may have the same one."""

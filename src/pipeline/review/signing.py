@@ -1,6 +1,6 @@
 """Signing: one person's answer to a review. Each refusal has a clear message and is an event itself."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, Literal
@@ -13,7 +13,7 @@ from pipeline.charter import DecisionName, Role
 from pipeline.errors import Finding, Refused
 from pipeline.language import legend, say
 from pipeline.ledger import Ledger, Reader, Transaction, apply_key, enqueue, transition
-from pipeline.ledger.tables import signoffs
+from pipeline.ledger.tables import reviews, signoffs
 from pipeline.review.attesting import controls_now
 from pipeline.review.items import FeedbackItem, file_item, items_of
 from pipeline.review.quorum import SignOff, asked, outcome
@@ -86,10 +86,29 @@ def sign(
 _OF_REVIEW = select(signoffs).where(signoffs.c.review == bindparam("review")).order_by(signoffs.c.event)
 
 
+_OF_OPEN = (
+    select(signoffs)
+    .join(reviews, reviews.c.id == signoffs.c.review)
+    .where(reviews.c.state == "open")
+    .order_by(signoffs.c.event)
+)
+
+
 def signoffs_of(reader: Reader, review_id: str) -> tuple[SignOff, ...]:
     """The answers to a review, in the order they were given."""
-    rows = reader.rows(_OF_REVIEW, {"review": review_id})
-    return tuple(SignOff(**{name: row[name] for name in SignOff.__dataclass_fields__}) for row in rows)
+    return tuple(map(_signoff, reader.rows(_OF_REVIEW, {"review": review_id})))
+
+
+def signoffs_of_open(reader: Reader) -> dict[str, tuple[SignOff, ...]]:
+    """As :func:`signoffs_of`, of every open review that was answered, by its id."""
+    found: dict[str, list[SignOff]] = {}
+    for row in reader.rows(_OF_OPEN):
+        found.setdefault(row["review"], []).append(_signoff(row))
+    return {review: tuple(answers) for review, answers in found.items()}
+
+
+def _signoff(row: Mapping[str, Any]) -> SignOff:
+    return SignOff(**{name: row[name] for name in SignOff.__dataclass_fields__})
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from sqlalchemy import select
 from pipeline.charter import Stage
 from pipeline.charter.reading import charter_from_canonical
 from pipeline.errors import Finding, Refused
+from pipeline.language import legend, recalled
 from pipeline.ledger import Reader, Transaction
 from pipeline.ledger.chain import canonical, digest
 from pipeline.ledger.tables import arms as table
@@ -102,11 +103,11 @@ def record_arms(tx: Transaction, arms: Arms, *, actor: str, role: str = "") -> A
     if both:
         remedy = "pick controls among the units that stay with today's rule"
         raise Refused("A control may not follow the model", [Finding(f"unit {both[0]}", "it is both", remedy)])
-    content = {**asdict(arms)}
+    content = plain_arms(arms)
     now = tx.now().isoformat(timespec="microseconds")
     row = {"project": arms.project, "stage": arms.stage, "inputs": arms.inputs}
     tx.execute(table.insert().values(**row, content=canonical(content), at=now))
-    body = {name: content[name] for name in content if name not in {"project", "stage"}}
+    body = {name: content[name] for name in content if name not in {"project", "stage", "legend"}}
     tx.append("rollout.arms", arms.project, arms.stage, actor, role, json.loads(canonical(body)))
     return arms
 
@@ -154,8 +155,16 @@ def _stage(reader: Reader, project: str, stage: str, charter_digest: str) -> Sta
     return next((rung for rung in charter.stages if rung.name == stage), None)
 
 
+def plain_arms(arms: Arms) -> dict[str, Any]:
+    """The arms as plain JSON values, with how to say their note in another language."""
+    return {**asdict(arms), "legend": legend(arms.note)}
+
+
 def arms_from(content: Mapping[str, Any]) -> Arms:
-    """The arms that plain JSON values hold, such as an iteration's result before its release."""
+    """The arms that plain JSON values hold, such as an iteration's result before its release; older ones in English."""
+    told = content.get("legend", {})
+    values = {name: value for name, value in content.items() if name != "legend"}
+    values["note"] = recalled(str(values["note"]), told)
     lists = ("units", "treated", "controls", "unmeasured")
     balance = tuple(Balance(**item) for item in content["balance"])
-    return Arms(**{**content, **{name: tuple(content[name]) for name in lists}, "balance": balance})
+    return Arms(**{**values, **{name: tuple(content[name]) for name in lists}, "balance": balance})

@@ -6,6 +6,8 @@ from pipeline.charter import Charter, Stage
 from pipeline.errors import Finding, Refused
 from pipeline.evaluation.observed import Observed
 from pipeline.evaluation.outcomes import KpiDefinition
+from pipeline.language import Message, say
+from pipeline.language.message import Value
 from pipeline.rollout.arms import Arms
 from pipeline.rollout.effect import FieldEffect, Groups, measure
 from pipeline.rollout.matching import ASKED, METHOD, Matched, match
@@ -119,15 +121,17 @@ def measure_stage(
     return measure(observed, definitions, arms.kpi, groups, charter.seed)
 
 
-def _note(found: Matched, eligible: int) -> str:
+def _note(found: Matched, eligible: int) -> Message:
     worst = found.worst
+    figures: dict[str, Value] = {"asked": f"{ASKED:g}", "after": f"{worst.after:+.2f}", "covariate": worst.covariate}
     if abs(worst.after) <= ASKED:
-        return (
-            f"All standardised mean differences are at most {ASKED:g}; the largest is {worst.after:+.2f}, of "
-            f"{worst.covariate}."
+        return say(
+            "All standardised mean differences are at most {asked}; the largest is {after}, of {covariate}.", **figures
         )
-    return (
-        f"A standardised mean difference of at most {ASKED:g} is asked; the best found is {worst.after:+.2f}, of "
-        f"{worst.covariate} ({worst.before:+.2f} against all other units): among {eligible} eligible units no swap of "
-        f"a control brings the {len(found.treated)} treated and {len(found.controls)} controls closer."
-    )
+    return say(
+        "A standardised mean difference of at most {asked} is asked; the best found is {after}, of {covariate} "
+        "({before} against all other units): among {eligible} eligible units no swap of a control brings the {treated} "
+        "treated and {controls} controls closer.",
+        **figures, before=f"{worst.before:+.2f}", eligible=eligible, treated=len(found.treated),
+        controls=len(found.controls),
+    )  # fmt: skip

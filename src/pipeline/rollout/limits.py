@@ -8,7 +8,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from pipeline.charter import Charter, DecisionName, Role
-from pipeline.charter.model import Stage
 from pipeline.language.message import Message, joined, say
 from pipeline.verdicts import Verdict
 
@@ -71,33 +70,22 @@ def offered(
     return Offer(_FORCED, dict.fromkeys(_FORCED, sponsor), why)
 
 
-def money(charter: Charter, spent: float) -> Verdict:
-    """Whether the money of the charter's budget lasts.
+def money(charter: Charter, planned: float) -> Verdict:
+    """Whether the money of the charter's budget lasts for what was planned so far; what was paid is not on record.
 
     Args:
         charter: the budget.
-        spent: so far, in the budget's currency; see :func:`planned_spending`.
+        planned: for the stages entered so far, in the budget's currency; see :mod:`pipeline.rollout.spending`.
     """
-    left = charter.budget.money - spent
+    left = charter.budget.money - planned
     currency = charter.budget.currency
     reason = say(
-        "{currency} {spent} of {budget} are spent.",
-        currency=currency, spent=f"{spent:,.0f}", budget=f"{charter.budget.money:,.0f}",
+        "{currency} {planned} of {budget} are planned for the stages entered so far.",
+        currency=currency, planned=f"{planned:,.0f}", budget=f"{charter.budget.money:,.0f}",
     )  # fmt: skip
-    figures: dict[str, float | int | str | None] = {"spent": spent, "budget": charter.budget.money}
+    figures: dict[str, float | int | str | None] = {"planned": planned, "budget": charter.budget.money}
     title = say("The money lasts")
     return Verdict("budget.money", title, "pass" if left >= 0 else "fail", "block", reason, figures)
-
-
-def planned_spending(charter: Charter, entered: Sequence[str]) -> float:
-    """The money the charter plans for the stages that were entered, each time anew that one was.
-
-    Args:
-        charter: its plans.
-        entered: the stage of every iteration so far.
-    """
-    plans: dict[str, Stage] = {stage.name: stage for stage in charter.stages}
-    return sum(plans[name].resources.money for name in dict.fromkeys(entered) if name in plans)
 
 
 def _failed(verdicts: Sequence[Verdict]) -> list[Verdict]:

@@ -168,7 +168,7 @@ def worst_slice(effect: FieldEffect, stage: Stage) -> Verdict:
     end = say("the worse end of its interval") if worst.units >= FEW else say("its point, as it holds few units")
     reason = say(
         "{kpi} of {slice} {value} was {figure}; {end}, {shown}, is held against {limit}.",
-        kpi=term(kpi.title), slice=worst.slice, value=worst.value, figure=show_interval(worst.after, kpi.unit),
+        kpi=term(kpi.title), slice=term(worst.slice), value=worst.value, figure=show_interval(worst.after, kpi.unit),
         end=end, shown=shown, limit=_at(kpi.direction, asked),
     )  # fmt: skip
     figures: Figures = {

@@ -28,4 +28,5 @@ WORDS = (
     say("category"),
     say("channel"),
     say("priority"),
+    say("shifts begin at 7, 11 and 15 o'clock"),
 )

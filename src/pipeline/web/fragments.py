@@ -12,11 +12,11 @@ from pipeline.charter import DECISIONS
 from pipeline.language import Language
 from pipeline.reporting import words
 from pipeline.reporting.cautions import before_deciding
+from pipeline.review.listing import ReviewView
 from pipeline.web.packs import Pack, charts, sections
 from pipeline.web.rendering import environment
 from pipeline.web.reviewing import ReviewShown
 from pipeline.web.site import Site
-from pipeline.web.waiting import Waiting
 
 
 class EvidenceParts(Protocol):
@@ -50,10 +50,10 @@ def options_to_read(site: Site, shown: ReviewShown, language: Language) -> Marku
     return _options(site, shown, "", language, to_choose=False)
 
 
-def card_facts(site: Site, waiting: Waiting, language: Language) -> Markup:
+def card_facts(site: Site, view: ReviewView, language: Language) -> Markup:
     """The figures of an open review, who signed and who is missing, as the inbox tells them."""
-    key = ("card", waiting.view.request.id, language)
-    return site.known(key, lambda: _rendered(language, "card.html.j2", waiting=waiting))
+    key = ("card", view.request.id, language)
+    return site.known(key, lambda: _rendered(language, "card.html.j2", view=view))
 
 
 def _options(site: Site, shown: ReviewShown, chosen: str, language: Language, *, to_choose: bool) -> Markup:

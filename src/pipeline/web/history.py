@@ -18,11 +18,12 @@ from pipeline.accounts import note_export
 from pipeline.ledger import ChainStatus, verify
 from pipeline.ledger.chain import HASHED
 from pipeline.ledger.store import to_event
-from pipeline.ledger.tables import events, iterations, reviews
+from pipeline.ledger.tables import events
 from pipeline.web.forms import Form, read_form
 from pipeline.web.site import Site
 from pipeline.web.threads import on_few_threads
-from pipeline.web.timeline import GROUPS, Trace, tell
+from pipeline.web.timeline import GROUPS, tell
+from pipeline.web.traces import find_traces
 from pipeline.web.visitors import NotFoundError, Visitor, signed_in
 
 router = APIRouter(include_in_schema=False)
@@ -65,7 +66,8 @@ def history(request: Request) -> Response:
     if before.isascii() and before.isdecimal() and len(before) < 18:
         query = query.where(events.c.seq < int(before))
     rows = visitor.site.reader.rows(query)
-    traces = visitor.site.known("traces", lambda: _traces(visitor.site))
+    traces = visitor.site.known("traces", lambda: find_traces(visitor.site.reader))
+    key = ("may export", visitor.user.id, visitor.projects, wanted.project)
     told = [tell(to_event(row), visitor.site.settings, traces, visitor.language) for row in rows[:_PAGE]]
     return visitor.page(
         "history.html.j2",
@@ -76,7 +78,7 @@ def history(request: Request) -> Response:
         projects=visitor.projects,
         people=_people(visitor),
         chain=chain_status(visitor.site),
-        may_export=_may_export(visitor, wanted),
+        may_export=visitor.site.known(key, lambda: _may_export(visitor, wanted)),
     )
 
 
@@ -100,21 +102,6 @@ def export(request: Request, form: Annotated[Form, Depends(read_form)]) -> Respo
 def chain_status(site: Site) -> ChainStatus:
     """Whether the whole record is as it was written."""
     return site.known("chain", lambda: verify(site.ledger))
-
-
-def _traces(site: Site) -> dict[str, Trace]:
-    """What every iteration left behind, by the iteration's and its reviews' names; a review keeps its own report."""
-    at, asked = iterations.c, reviews.c
-    same = (asked.project == at.project) & (asked.number == at.number) & (asked.stage == at.stage)
-    columns = (at.project, at.number, at.stage, at.mlflow_run, at.report_digest, asked.id)
-    query = select(*columns, asked.report_digest.label("asked_for")).select_from(iterations.outerjoin(reviews, same))
-    found: dict[str, Trace] = {}
-    for row in site.reader.rows(query):
-        run = row["mlflow_run"] or ""
-        found[f"{row['project']}/{row['number']}/{row['stage']}"] = Trace(run, row["report_digest"] or "")
-        if row["id"] is not None:
-            found[row["id"]] = Trace(run, row["asked_for"])
-    return found
 
 
 def _may_export(visitor: Visitor, wanted: Filter) -> bool:

@@ -9,15 +9,16 @@ from sqlalchemy import select
 from starlette.responses import Response
 
 from pipeline.accounts import User
-from pipeline.ledger import IterationRecord, newest_iterations
+from pipeline.ledger import IterationRecord
 from pipeline.ledger.tables import reviews
 from pipeline.review import ReviewRequest, charter_of
+from pipeline.review.listing import ReviewView
 from pipeline.review.requests import to_request
 from pipeline.web.fragments import card_facts
 from pipeline.web.site import Site
 from pipeline.web.threads import on_few_threads
 from pipeline.web.visitors import Visitor, signed_in
-from pipeline.web.waiting import Seat, Waiting, all_waiting, delegations_of, seats
+from pipeline.web.waiting import Seat, all_waiting, delegations_of, newest, seats
 from pipeline.web.wording import state
 
 router = APIRouter(include_in_schema=False)
@@ -31,14 +32,14 @@ class Card:
     """An open review as one person sees it.
 
     Attributes:
-        waiting: the review.
+        view: the review.
         seats: the roles this person can answer in; empty when it waits for others.
         overdue: whether its date has passed.
         own_run: whether this person started the run, so that somebody else has to sign.
         answered: whether this person signed already.
     """
 
-    waiting: Waiting
+    view: ReviewView
     seats: tuple[Seat, ...]
     overdue: bool
     own_run: bool
@@ -68,15 +69,15 @@ def inbox(request: Request) -> Response:
     """The first page."""
     visitor = signed_in(request)
     site, now = visitor.site, visitor.site.ledger.now()
-    overdue = frozenset(one.view.request.id for one in all_waiting(site) if _due(one) < now)
+    overdue = frozenset(one.request.id for one in all_waiting(site) if _due(one) < now)
     return visitor.kept_page("inbox.html.j2", overdue, lambda: _content(visitor, overdue))
 
 
 def _content(visitor: Visitor, overdue: frozenset[str]) -> dict[str, Any]:
     site, user, mine = visitor.site, visitor.user, visitor.projects
-    cards = [card for card in _cards(site, user, overdue) if card.waiting.view.request.project in mine]
+    cards = [card for card in _cards(site, user, overdue) if card.view.request.project in mine]
     return {
-        "facts": {card.waiting.view.request.id: card_facts(site, card.waiting, visitor.language) for card in cards},
+        "facts": {card.view.request.id: card_facts(site, card.view, visitor.language) for card in cards},
         "mine": [card for card in cards if card.seats],
         "others": [card for card in cards if not card.seats],
         "under_way": [one for one in _under_way(site) if one.record.project in mine],
@@ -85,8 +86,8 @@ def _content(visitor: Visitor, overdue: frozenset[str]) -> dict[str, Any]:
     }
 
 
-def _due(one: Waiting) -> datetime:
-    return datetime.fromisoformat(one.view.request.due_at)
+def _due(view: ReviewView) -> datetime:
+    return datetime.fromisoformat(view.request.due_at)
 
 
 def _cards(site: Site, user: User, overdue: frozenset[str]) -> list[Card]:
@@ -94,27 +95,20 @@ def _cards(site: Site, user: User, overdue: frozenset[str]) -> list[Card]:
     given = delegations_of(site, user)
     return [
         Card(
-            waiting=one,
-            seats=seats(one.view, user.id, given),
-            overdue=one.view.request.id in overdue,
-            own_run=one.view.request.requested_by == user.id,
-            answered=any(answer.person == user.id for answer in one.view.signoffs),
+            view=one,
+            seats=seats(one, user.id, given),
+            overdue=one.request.id in overdue,
+            own_run=one.request.requested_by == user.id,
+            answered=any(answer.person == user.id for answer in one.signoffs),
         )
         for one in all_waiting(site)
     ]
 
 
-def _newest(site: Site) -> dict[str, tuple[str, IterationRecord]]:
-    """The title and the newest iteration of every project, by its name."""
-    return site.known(
-        "newest", lambda: {one.project: (charter_of(one).title, one) for one in newest_iterations(site.reader)}
-    )
-
-
 def _under_way(site: Site) -> list[UnderWay]:
     return [
-        UnderWay(title, record, state(record.state))
-        for title, record in _newest(site).values()
+        UnderWay(charter_of(record).title, record, state(record.state))
+        for record in newest(site).values()
         if record.state not in {"awaiting_review", "closed"}
     ]
 
@@ -123,4 +117,4 @@ def _lately(site: Site, mine: tuple[str, ...]) -> tuple[Decided, ...]:
     """The reviews of these projects that were decided last, newest first."""
     query = _DECIDED.where(reviews.c.project.in_(mine))
     found = site.known(("decided", mine), lambda: tuple(to_request(row) for row in site.reader.rows(query)))
-    return tuple(Decided(_newest(site)[one.project][0], one) for one in found)
+    return tuple(Decided(charter_of(newest(site)[one.project]).title, one) for one in found)

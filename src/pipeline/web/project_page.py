@@ -1,4 +1,4 @@
-"""Project: the charter in plain words, the ladder with what was measured on each rung, people, money, next looks."""
+"""Project: the charter in plain words, the ladder with what was measured on each rung, people, budget, next looks."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,9 +11,9 @@ from starlette.responses import Response
 from pipeline.accounts import Delegation, delegations
 from pipeline.charter import Charter, Stage
 from pipeline.ledger import Event, IterationRecord, all_iterations, project_end
-from pipeline.review import Filed, ReviewRequest, charter_of, items_of, reviews_of
+from pipeline.review import Filed, ReviewRequest, charter_of, goal_of, items_of, reviews_of
 from pipeline.rollout import Release, current
-from pipeline.rollout.limits import planned_spending
+from pipeline.rollout.spending import Spent, spent
 from pipeline.web.site import Site, today
 from pipeline.web.threads import on_few_threads
 from pipeline.web.visitors import signed_in
@@ -34,9 +34,7 @@ class Rung:
     @property
     def kpi(self) -> dict[str, Any] | None:
         """The charter's KPI there, or None before it was measured."""
-        result = self.record.result if self.record else None
-        found: dict[str, Any] | None = result["kpis"][result["kpi"]] if result else None
-        return found
+        return goal_of(self.record) if self.record else None
 
 
 @dataclass(frozen=True)
@@ -50,17 +48,14 @@ class Pass:
     @property
     def kpi(self) -> dict[str, Any] | None:
         """The charter's KPI, or None before it was measured."""
-        result = self.record.result
-        found: dict[str, Any] | None = result["kpis"][result["kpi"]] if result else None
-        return found
+        return goal_of(self.record)
 
 
 @dataclass(frozen=True)
 class ProjectShown:
     """All that the page shows, from the newest iteration's charter and the ledger.
 
-    ``planned`` is the money the charter plans for the stages that were entered, in its currency; ``titles`` are the
-    words for the KPIs that were measured, by name.
+    ``titles`` are the words for the KPIs that were measured, by name.
     """
 
     charter: Charter
@@ -71,7 +66,7 @@ class ProjectShown:
     items: tuple[Filed, ...]
     delegations: tuple[Delegation, ...]
     unit_word: str
-    planned: float
+    spent: Spent
     titles: Mapping[str, str]
 
 
@@ -115,7 +110,7 @@ def _find(site: Site, project: str) -> ProjectShown:
         items=items_of(reader, project),
         delegations=tuple(one for one in delegations(reader, project) if one.ended_at is None),
         unit_word=words[-1] if words else "units",
-        planned=planned_spending(charter, [one.stage for one in records]),
+        spent=spent(reader, charter, records),
         titles={name: kpi["title"] for one in records if one.result for name, kpi in one.result["kpis"].items()},
     )
 
@@ -123,8 +118,9 @@ def _find(site: Site, project: str) -> ProjectShown:
 def _rung(stage: Stage, records: Sequence[IterationRecord], released: Release | None, charter: Charter) -> Rung:
     found = next((one for one in reversed(records) if one.stage == stage.name and one.result is not None), None)
     holds = released is not None and released.stage == stage.name
-    if found is None or found.result is None:
+    goal = goal_of(found) if found else None
+    if goal is None:
         return Rung(stage, found, None, holds)
-    worse = found.result["kpis"][found.result["kpi"]]["value"][2 if charter.kpi.direction == "lower" else 1]
+    worse = goal["value"][2 if charter.kpi.direction == "lower" else 1]
     kept = worse <= stage.milestone if charter.kpi.direction == "lower" else worse >= stage.milestone
     return Rung(stage, found, kept, holds)

@@ -11,6 +11,7 @@ from markupsafe import Markup, escape
 from pipeline.evaluation.figures import show, show_change
 from pipeline.language import LANGUAGES, NAMES, Translator, term, translator
 from pipeline.language.pages import install
+from pipeline.review import goal_of
 from pipeline.web import wording
 from pipeline.web.assets import address_of
 
@@ -34,6 +35,7 @@ def environment(language: str) -> Environment:
         "figure": lambda value, unit: figure(speaks, value, unit),
         "change": show_change,
         "moment": lambda text: moment(speaks, text),
+        "goal": goal_of,
         "day": lambda text: day(speaks, text),
         "role": wording.role,
         "decided": wording.decision,

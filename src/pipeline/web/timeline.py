@@ -2,12 +2,14 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import date
 from urllib.parse import quote
 
 from pipeline.language import Language, Message, recalled, say
 from pipeline.ledger import Event
 from pipeline.reporting.page import PAGES
 from pipeline.settings import Settings
+from pipeline.web.traces import Trace, Traces
 from pipeline.web.wording import decision, role
 
 #: Groups of events a reader may filter by: the beginnings of their kinds.
@@ -32,14 +34,6 @@ _WITH_SENTENCE = frozenset({"alarm.raised", "trigger.taken_up", "trigger.merged"
 
 
 @dataclass(frozen=True)
-class Trace:
-    """What an iteration left behind elsewhere: MLflow's run and the report's hash, empty where there is none yet."""
-
-    run: str = ""
-    report: str = ""
-
-
-@dataclass(frozen=True)
 class Told:
     """An event in words.
 
@@ -58,13 +52,13 @@ class Told:
     links: tuple[tuple[str, str], ...]
 
 
-def tell(event: Event, settings: Settings, traces: Mapping[str, Trace], language: Language) -> Told:
+def tell(event: Event, settings: Settings, traces: Traces, language: Language) -> Told:
     """An event in words; one of a kind this version does not know is named by its kind.
 
     Args:
         event: the event.
         settings: where MLflow's and Prefect's pages are.
-        traces: where to look further, by what an event is about: an iteration or a review.
+        traces: where to look further.
         language: the reader's, of the report a link opens.
     """
     sign, words = KNOWN.get(event.kind, ("·", _unknown))
@@ -79,9 +73,9 @@ def tell(event: Event, settings: Settings, traces: Mapping[str, Trace], language
     return Told(event, words(event), sign, note, tuple(_links(event, settings, traces, language)))
 
 
-def _links(event: Event, settings: Settings, traces: Mapping[str, Trace], language: Language) -> list[tuple[str, str]]:
-    about = next((name for name in _named(event) if name in traces), "")
-    trace = traces.get(about, Trace())
+def _links(event: Event, settings: Settings, traces: Traces, language: Language) -> list[tuple[str, str]]:
+    about = traces.about(event)
+    trace = traces.left.get(about, Trace())
     links: list[tuple[str, str]] = []
     if event.kind.startswith("review."):
         links.append((say("Review"), f"/reviews/{quote(event.subject, safe='')}"))
@@ -92,18 +86,11 @@ def _links(event: Event, settings: Settings, traces: Mapping[str, Trace], langua
         links.append((say("Report"), f"/reports/{report}/{PAGES[language]}"))
     if trace.run and settings.mlflow_page:
         links.append((say("MLflow run"), f"{_base(settings.mlflow_page)}/#/runs/{quote(trace.run, safe='')}"))
-    if settings.prefect_page and (about in traces or event.kind.startswith(("review.", "iteration."))):
+    if settings.prefect_page and (about or event.kind.startswith(("review.", "iteration."))):
         # Prefect's runs are named after the review they apply, or the iteration they run.
         name = (about or event.subject).replace("/", " ")
         links.append((say("Prefect run"), f"{_base(settings.prefect_page)}/runs?flow-run-search={quote(name)}"))
     return links
-
-
-def _named(event: Event) -> tuple[str, ...]:
-    """Where an event says what it is about: its subject, or the review or the iteration its body names."""
-    body = event.body
-    measured = f"{event.project}/{body.get('number')}/{body.get('stage')}"
-    return (event.subject, str(body.get("review", "")), str(body.get("iteration", "")), measured)
 
 
 def _base(address: str) -> str:
@@ -144,6 +131,12 @@ def _released(event: Event) -> Message:
         start=start,
         stage=event.subject,
     )
+
+
+def _handed(event: Event) -> dict[str, str | date]:
+    told = {name: str(event.body.get(name, "")) for name in ("giver", "delegate", "role", "ends")}
+    day = date.fromisoformat(told["ends"]) if told["ends"] else ""
+    return {"who": event.actor, "giver": told["giver"], "to": told["delegate"], "role": role(told["role"]), "day": day}
 
 
 def _unknown(event: Event) -> str:
@@ -215,8 +208,8 @@ KNOWN: Mapping[str, tuple[str, Callable[[Event], str]]] = {
     "account.refused": ("✗", lambda e: say("{who} was refused", **_of(e))),
     "token.created": ("+", lambda e: say("{what} made an API token", **_of(e))),
     "token.revoked": ("–", lambda e: say("{who} revoked an API token of {what}", **_of(e))),
-    "delegation.made": ("⇄", lambda e: say("{who} handed a role on", **_of(e))),
-    "delegation.ended": ("⇄", lambda e: say("{who} ended a delegation", **_of(e))),
+    "delegation.made": ("⇄", lambda e: say("{who} handed the role {role} to {to}, until {day}", **_handed(e))),
+    "delegation.ended": ("⇄", lambda e: say("{who} ended that {to} stands in for {giver}", **_handed(e))),
     "delegation.refused": ("✗", lambda e: say("{who} could not hand a role on", **_of(e))),
     "export.made": ("↓", lambda e: say("{who} exported the record", **_of(e))),
     "intent.queued": ("·", lambda e: say("Queued: {what}", **_of(e))),

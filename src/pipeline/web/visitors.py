@@ -17,7 +17,7 @@ from pipeline.accounts import (
     User,
     client_address,
     may,
-    people_of_all,
+    people_in,
     session_of,
     touch,
     user_from_proxy,
@@ -93,10 +93,10 @@ class Visitor:
     @property
     def projects(self) -> tuple[str, ...]:
         """The projects this person may view; the session says who they are now, the record whom a project names."""
-        from pipeline.web.waiting import delegations_of
+        from pipeline.web.waiting import delegations_of, newest
 
         site, user = self.site, self.user
-        named = site.known("people", lambda: people_of_all(site.reader))
+        named = {name: people_in(record.charter) for name, record in newest(site).items()}
         return visible_to(user, delegations_of(site, user), named)
 
     def may(self, action: Action, project: str = "") -> bool:

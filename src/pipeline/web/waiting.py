@@ -2,11 +2,10 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from pipeline.accounts import Delegation, User, in_force_today
-from pipeline.charter import Charter, Role
-from pipeline.ledger import IterationRecord
+from pipeline.charter import Role
+from pipeline.ledger import IterationRecord, newest_iterations
 from pipeline.review import open_reviews
 from pipeline.review.listing import ReviewView
 from pipeline.web.site import Site
@@ -25,39 +24,20 @@ class Seat:
         return self.on_behalf_of or ""
 
 
-@dataclass(frozen=True)
-class Waiting:
-    """An open review with what the inbox tells of it."""
-
-    view: ReviewView
-
-    @property
-    def record(self) -> IterationRecord:
-        """The iteration it asks about."""
-        return self.view.record
-
-    @property
-    def charter(self) -> Charter:
-        """The charter it runs under."""
-        return self.view.charter
-
-    @property
-    def kpi(self) -> dict[str, Any] | None:
-        """The charter's KPI as the ledger keeps it, or None before there are figures."""
-        result = self.record.result
-        found: dict[str, Any] | None = result["kpis"][result["kpi"]] if result else None
-        return found
-
-
-def all_waiting(site: Site) -> tuple[Waiting, ...]:
+def all_waiting(site: Site) -> tuple[ReviewView, ...]:
     """Every open review, the one due first at the top."""
-    return site.known("waiting", lambda: tuple(map(Waiting, open_reviews(site.reader))))
+    return site.known("waiting", lambda: open_reviews(site.reader))
 
 
-def waiting_for(site: Site, user: User) -> tuple[Waiting, ...]:
+def newest(site: Site) -> dict[str, IterationRecord]:
+    """The newest iteration of every project, by its name in order."""
+    return site.known("newest", lambda: {one.project: one for one in newest_iterations(site.reader)})
+
+
+def waiting_for(site: Site, user: User) -> tuple[ReviewView, ...]:
     """The open reviews this person can answer now."""
     given = delegations_of(site, user)
-    return tuple(one for one in all_waiting(site) if seats(one.view, user.id, given))
+    return tuple(one for one in all_waiting(site) if seats(one, user.id, given))
 
 
 def delegations_of(site: Site, user: User) -> tuple[Delegation, ...]:
