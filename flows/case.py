@@ -5,6 +5,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from flows.dispatch import drain
+from flows.holding import held
 from flows.opening import open_by_hand
 from pipeline.charter import Charter
 from pipeline.errors import CharterError, Finding
@@ -45,12 +46,13 @@ def play_case(
         )
         raise CharterError("The recorded decisions are for another project", [finding])
     if project_end(ledger, charter.project) is None:
-        open_by_hand(ledger, charter, location, started_by)
-        drain(ledger, charter.project)
-        while _answer(ledger, charter.project, answers):
-            drain(ledger, charter.project, run_iterations=False)
-            _rehearse(ledger, charter, location, started_by)
+        with held(ledger, charter.project):
+            open_by_hand(ledger, charter, location, started_by)
             drain(ledger, charter.project)
+            while _answer(ledger, charter.project, answers):
+                drain(ledger, charter.project, run_iterations=False)
+                _rehearse(ledger, charter, location, started_by)
+                drain(ledger, charter.project)
     return case_rows(ledger, charter.project)
 
 
