@@ -132,6 +132,11 @@ class Settings(BaseSettings):
         description="JSON object of Apprise URLs by name: `mail` is the mail server for people's mailto: channels, "
         "`team` and `team-…` hear what the whole team should, a person's channel in the charter may name any other",
     )
+    log_format: Literal["auto", "lines", "json"] = Field(
+        default="auto",
+        description="logs of worker, dispatcher, review site and `landed up`: lines for people in a "
+        "terminal and JSON elsewhere if auto",
+    )
     language: Literal["en", "zh_Hans"] = Field(default="en", description="language of notices to whoever chose none")
 
     @property
