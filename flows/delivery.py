@@ -117,8 +117,10 @@ class Dispatcher:
 
     def _deliver(self, intent: Intent) -> None:
         if intent.kind == "notify":
-            deliver_notice(self.ledger, self.settings, intent)
-            _log.info("%s: sent", intent.key, extra=_of(intent))
+            became = deliver_notice(self.ledger, self.settings, intent)
+            if became != "nothing":
+                level = logging.WARNING if became == "failed" else logging.INFO
+                _log.log(level, "%s: %s", intent.key, became, extra=_of(intent))
             return
         if intent.kind != "open":
             deliver(intent)
