@@ -9,6 +9,7 @@ from pydantic import ValidationError
 from pipeline import addresses
 from pipeline.errors import LedgerError
 from pipeline.settings import Settings
+from tests.cli.calling import assert_refused, landed
 
 SECRET = "hunter2hunter2"  # noqa: S105 - to be looked for where it must not be
 URL = f"postgresql://emma:{SECRET}@db:5432/landed"
@@ -121,3 +122,17 @@ def test_no_password_of_ours_stands_in_the_environment_unless_it_was_put_there(m
     monkeypatch.setenv("LANDED_LEDGER_URL_FILE", str(secret_file(tmp_path / "url")))
     assert SECRET not in str(Settings().quiet_environment())
     assert SECRET not in str(dict(os.environ))
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "remedy"),
+    [
+        ("LANDED_LOG_FORMAT", "xml-hunter2", "write 'auto', 'lines' or 'json'"),
+        ("LANDED_TRUST_LOCAL", "hunter2", "take"),
+    ],
+)
+def test_a_value_that_does_not_fit_is_told_by_its_variable_and_not_repeated(monkeypatch, name, value, remedy):
+    monkeypatch.setenv(name, value)
+    done = landed("status")
+    assert_refused(done, 5, name, remedy)
+    assert "hunter2" not in done.output

@@ -8,6 +8,7 @@ import json
 import logging
 import os
 import sys
+from contextlib import suppress
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
@@ -15,6 +16,7 @@ from pathlib import Path
 from pydantic import SecretStr
 
 from pipeline.addresses import shown
+from pipeline.errors import LandedError
 from pipeline.progress import PART
 from pipeline.settings import Settings
 
@@ -97,7 +99,9 @@ def _secrets() -> tuple[str, ...]:
     """The secrets this process knows, the longest first."""
     settings = Settings()
     found = {value.get_secret_value() for _, value in settings if isinstance(value, SecretStr)}
-    found |= {*settings.channels.values(), *os.environ.get("PREFECT_API_AUTH_STRING", "").split(":", 1)}
+    found |= set(os.environ.get("PREFECT_API_AUTH_STRING", "").split(":", 1))
+    with suppress(LandedError):
+        found |= set(settings.channels.values())
     # Addresses of stores are told, without their password, which the pattern above hides.
     secret = {one for one in found if len(one) >= _LEAST_SECRET and not one.startswith(("sqlite", "postgres", "http"))}
     return tuple(sorted(secret, key=len, reverse=True))

@@ -12,13 +12,15 @@ from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, ValidationError
 from pydantic.fields import FieldInfo
+from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from pipeline.errors import Finding, LedgerError
 
 _PREFIX = "LANDED_"
+_HEADLINE = "A setting cannot be used"
 #: The widest mode of a file with a secret: its owner writes, its group reads, nobody else.
 _SECRET_MODE = 0o640
 #: What Prefect's server calls a database: it wants drivers that do not block.
@@ -70,15 +72,30 @@ def _secret(name: str, path: Path) -> str:
 
 
 def _refused(name: str, found: str, remedy: str) -> LedgerError:
-    return LedgerError("A setting cannot be used", [Finding(name, found, remedy)])
+    return LedgerError(_HEADLINE, [Finding(name, found, remedy)])
+
+
+def _unfit(error: ErrorDetails) -> Finding:
+    name = str(error["loc"][0])
+    allowed = (
+        f"write {error['ctx']['expected']}" if "expected" in error.get("ctx", {}) else "see docs/reference/settings.md"
+    )
+    return Finding(f"{_PREFIX}{name.upper()}", error["msg"], f"{allowed}, or take the variable away")
 
 
 class Settings(BaseSettings):
     """Where things are kept and who is at the keyboard.
 
     Raises:
-        LedgerError: the file of a secret is missing, empty or may be read by others.
+        LedgerError: a value does not fit, or the file of a secret is missing, empty or may be read by others.
     """
+
+    def __init__(self, **given: Any) -> None:
+        try:
+            super().__init__(**given)
+        except ValidationError as exc:
+            # The value is not repeated: it may be a password that was put into the wrong variable.
+            raise LedgerError(_HEADLINE, [_unfit(error) for error in exc.errors(include_input=False)]) from exc
 
     # A value is not repeated where it is refused: it may hold a password.
     model_config = SettingsConfigDict(env_prefix=_PREFIX, frozen=True, extra="ignore", hide_input_in_errors=True)
