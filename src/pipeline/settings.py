@@ -76,11 +76,9 @@ def _refused(name: str, found: str, remedy: str) -> LedgerError:
 
 
 def _unfit(error: ErrorDetails) -> Finding:
-    name = str(error["loc"][0])
-    allowed = (
-        f"write {error['ctx']['expected']}" if "expected" in error.get("ctx", {}) else "see docs/reference/settings.md"
-    )
-    return Finding(f"{_PREFIX}{name.upper()}", error["msg"], f"{allowed}, or take the variable away")
+    expected = error.get("ctx", {}).get("expected")
+    remedy = f"write {expected}" if expected else "write what docs/reference/settings.md says"
+    return Finding(f"{_PREFIX}{error['loc'][0]}".upper(), error["msg"], f"{remedy}, or take the variable away")
 
 
 class Settings(BaseSettings):
