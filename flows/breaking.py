@@ -92,7 +92,8 @@ def _note(tx: Transaction, record: IterationRecord, error: Exception) -> None:
         fail(tx, record, f"{reason}; it came back {times} times", reason, record.started_by)
     then = "failed" if certain else "is to be taken up again"
     if not isinstance(error, LandedError):  # which whoever called the flow shows as it is
-        _log.error("iteration %s broke off (time %d) and %s: %s", record.subject, times, then, reason)
+        extra = {"project": record.project}
+        _log.error("iteration %s broke off (time %d) and %s: %s", record.subject, times, then, reason, extra=extra)
 
 
 def _place(error: Exception) -> str:

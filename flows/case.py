@@ -5,12 +5,14 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from flows.dispatch import drain
+from flows.holding import held
 from flows.opening import open_by_hand
 from pipeline.charter import Charter
 from pipeline.errors import CharterError, Finding
 from pipeline.ledger import IterationRecord, Ledger, all_iterations, current_iteration, project_end
+from pipeline.progress import reporter
 from pipeline.review.listing import open_reviews
-from pipeline.review.recorded import RecordedAnswers, answer_recorded
+from pipeline.review.recorded import RecordedAnswers, answer_recorded, passed_over
 from pipeline.review.requests import ReviewRequest, reviews_of
 from pipeline.review.signing import signoffs_of
 from pipeline.rollout.ladder import current
@@ -44,12 +46,13 @@ def play_case(
         )
         raise CharterError("The recorded decisions are for another project", [finding])
     if project_end(ledger, charter.project) is None:
-        open_by_hand(ledger, charter, location, started_by)
-        drain(ledger, charter.project)
-        while _answer(ledger, charter.project, answers):
-            drain(ledger, charter.project, run_iterations=False)
-            _rehearse(ledger, charter, location, started_by)
+        with held(ledger, charter.project):
+            open_by_hand(ledger, charter, location, started_by)
             drain(ledger, charter.project)
+            while _answer(ledger, charter.project, answers):
+                drain(ledger, charter.project, run_iterations=False)
+                _rehearse(ledger, charter, location, started_by)
+                drain(ledger, charter.project)
     return case_rows(ledger, charter.project)
 
 
@@ -78,8 +81,9 @@ def case_rows(ledger: Ledger, project: str) -> tuple[CaseRow, ...]:
 
 def _answer(ledger: Ledger, project: str, answers: RecordedAnswers) -> bool:
     """Give the recorded answers to the open review; False when there is none, or none is recorded for it."""
-    return any(
-        outcome.decision is not None
-        for view in open_reviews(ledger, project)
-        for outcome in answer_recorded(ledger, view.request, answers)
-    )
+    for view in open_reviews(ledger, project):
+        for person in passed_over(ledger, view.request, answers):
+            reporter().say(f"  {view.request.id} does not ask {person.name}: the recorded answer is passed over")
+        if any(outcome.decision is not None for outcome in answer_recorded(ledger, view.request, answers)):
+            return True
+    return False

@@ -75,6 +75,7 @@ class Dispatcher:
     _tries: dict[str, int] = field(default_factory=dict)
     _not_before: dict[str, float] = field(default_factory=dict)
     _starting: dict[str, tuple[Any, float]] = field(default_factory=dict)
+    _queued: set[str] = field(default_factory=set)
     _under_way: set[str] = field(default_factory=set)
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _pool: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(AT_A_TIME, "delivery"))
@@ -103,22 +104,27 @@ class Dispatcher:
             self._deliver(intent)
         except ObjectNotFound:
             self._pause(intent)
-            _log.warning("%s: its deployment is not registered yet; the worker does that", intent.key)
+            extra = _of(intent)
+            _log.warning("%s: its deployment is not registered yet; the worker does that", intent.key, extra=extra)
         except Exception as error:  # noqa: BLE001 - whatever a server out of reach raises: tried again, and logged
             self._pause(intent)
             expected = isinstance(error, LandedError) or is_passing(error)
             kind = "" if isinstance(error, LandedError) else f"{type(error).__name__}: "
-            _log.warning("%s: %s%s", intent.key, kind, error, exc_info=None if expected else error)
+            _log.warning("%s: %s%s", intent.key, kind, error, exc_info=None if expected else error, extra=_of(intent))
         finally:
             with self._lock:
                 self._under_way.discard(intent.key)
 
     def _deliver(self, intent: Intent) -> None:
         if intent.kind == "notify":
-            deliver_notice(self.ledger, self.settings, intent)
+            became = deliver_notice(self.ledger, self.settings, intent)
+            if became != "nothing":
+                level = logging.WARNING if became == "failed" else logging.INFO
+                _log.log(level, "%s: %s", intent.key, became, extra=_of(intent))
             return
         if intent.kind != "open":
             deliver(intent)
+            _log.info("%s: carried out", intent.key, extra=_of(intent))
             return
         payload = intent.payload
         record = find_iteration(self.ledger, intent.project, int(payload["number"]), str(payload["stage"]))
@@ -131,7 +137,11 @@ class Dispatcher:
         if take_ups(self.ledger, record) >= MOST_TAKE_UPS:
             self._give_up(record)
             return
-        self._see_to(intent, record, queue_iteration(intent))
+        run = queue_iteration(intent)
+        if intent.key not in self._queued:
+            self._queued.add(intent.key)
+            _log.info("%s: its run is with Prefect", intent.key, extra=_of(intent))
+        self._see_to(intent, record, run)
 
     def _somebody_works(self, record: IterationRecord) -> bool:
         """Whether a living process holds the project; a dead one's lease is broken on the way."""
@@ -163,7 +173,8 @@ class Dispatcher:
         with self.ledger.transaction() as tx:
             note_put_back(tx, record, str(state.name), ended=state.is_final())
         told = f": {state.message}" if state.message else ""
-        _log.warning("%s: its run was %s without effect and is put back in line%s", intent.key, state.name, told)
+        said = "%s: its run was %s without effect and is put back in line%s"
+        _log.warning(said, intent.key, state.name, told, extra=_of(intent))
         self._pause(intent)
 
     def _give_up(self, record: IterationRecord) -> None:
@@ -178,9 +189,15 @@ class Dispatcher:
 
     def _forget(self, keys: set[str]) -> None:
         keys = keys | self._under_way
+        self._queued &= keys
         for kept in (self._tries, self._not_before, self._starting):
             for key in set(kept) - keys:
                 del kept[key]
+
+
+def _of(intent: Intent) -> dict[str, str]:
+    """What a line of the log is about."""
+    return {"intent": intent.key, "project": intent.project}
 
 
 def queue_iteration(intent: Intent) -> FlowRun:

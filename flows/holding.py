@@ -1,11 +1,17 @@
-"""Holding a project's lease while its iteration runs: taken, kept alive by a thread, given back."""
+"""Holding a project's lease while its iteration runs: taken, kept alive by a thread, given back.
+
+A command that opens an iteration and runs it holds the lease around both: a dispatcher beside it would else start the
+run the moment it is opened, and whoever came second would be refused.
+"""
 
 import os
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from contextvars import ContextVar
+from types import MappingProxyType
 
 from pipeline.errors import Busy, LandedError
 from pipeline.ledger import Ledger
@@ -24,6 +30,8 @@ from pipeline.ledger.leases import (
 from pipeline.progress import reporter
 
 _LOOK = 1.0
+#: What this thread holds, by ledger and project: the run inside a command works under the command's own lease.
+_OURS: ContextVar[Mapping[tuple[str, str], Lease]] = ContextVar("leases", default=MappingProxyType({}))
 
 
 @contextmanager
@@ -35,13 +43,19 @@ def held(ledger: Ledger, project: str) -> Iterator[Lease]:
     Raises:
         Busy: another process is at this project and alive.
     """
+    mine, ours = (ledger.where, project), _OURS.get()
+    if mine in ours:
+        yield ours[mine]
+        return
     lease = _taken(ledger, project)
+    before = _OURS.set({**ours, mine: lease})
     ended = threading.Event()
     thread = threading.Thread(target=_keep_alive, args=(ledger, lease, ended), name=f"lease {project}", daemon=True)
     thread.start()
     try:
         yield lease
     finally:
+        _OURS.reset(before)
         ended.set()
         thread.join(BEAT)
         with ledger.transaction() as tx:

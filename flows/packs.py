@@ -80,7 +80,7 @@ def assemble(
         backtest=_backtest(candidates),
         studied=played.studied,
         history=(*earlier_points(bench), _point(record, evaluation.kpi(charter.kpi.name))),
-        weekly=weekly_points(played.outcomes, goal, candidates.challenger, bench.baseline_arm),
+        weekly=weekly_points(played.outcomes, goal, candidates.challenger, bench.baseline_arm, charter.data.period),
         drift=_drift(judgement),
         field=field_shown(bench, field, judgement.proposal),
         verdicts=judgement.verdicts,

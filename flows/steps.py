@@ -1,6 +1,6 @@
 """The steps of an iteration: each hands one frozen value on, and finds what it finished before in the ledger."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -16,7 +16,7 @@ from flows.readiness import proposed, readiness, usage_of
 from flows.tracks import track_candidates, track_evidence
 from flows.training import measured_candidate, trained_candidates
 from flows.workbench import Workbench
-from pipeline.datasets import catalog
+from pipeline.datasets import catalog, undated
 from pipeline.datasets.assessment import assess
 from pipeline.datasets.contracts import apply_contracts
 from pipeline.datasets.dataset import Assessment, Dataset
@@ -70,9 +70,20 @@ def load_data(bench: Workbench) -> Dataset:
         dataset = Dataset(clean, catalog.digest(clean), bench.problem.cutoff(clean), quarantine)
         catalog.store(dataset, bench.settings.datasets)
     _tell_owners(bench, dataset)
-    refused = sum(quarantine.refused.values())
-    bench.progress.say(f"  data to {dataset.cutoff}: {sum(quarantine.kept.values()):,} rows kept, {refused:,} refused")
+    bench.progress.say(f"  {_told(bench, dataset)}")
     return keep(bench.settings.datasets, dataset)
+
+
+def _told(bench: Workbench, dataset: Dataset) -> str:
+    """How far the data reaches and how much of it there is; a contract beside the tables is none."""
+    kept, refused = dataset.quarantine.kept, dataset.quarantine.refused
+    names = [table.name for table in bench.charter.data.tables]
+    what = "data without dates" if undated.stands_in(dataset.cutoff) else f"data to {dataset.cutoff}"
+    return f"{what}: {_rows(kept, names):,} rows kept, {_rows(refused, names):,} refused"
+
+
+def _rows(counts: Mapping[str, int], tables: Iterable[str]) -> int:
+    return sum(counts.get(name, 0) for name in tables)
 
 
 def _tell_owners(bench: Workbench, dataset: Dataset) -> None:

@@ -4,11 +4,11 @@ import os
 from pathlib import Path
 
 import pytest
-from pydantic import ValidationError
 
 from pipeline import addresses
 from pipeline.errors import LedgerError
 from pipeline.settings import Settings
+from tests.cli.calling import assert_refused, landed
 
 SECRET = "hunter2hunter2"  # noqa: S105 - to be looked for where it must not be
 URL = f"postgresql://emma:{SECRET}@db:5432/landed"
@@ -90,7 +90,7 @@ def test_a_secret_given_twice_is_refused(monkeypatch, tmp_path):
 
 
 def test_a_value_that_is_refused_is_not_repeated():
-    with pytest.raises(ValidationError) as caught:
+    with pytest.raises(LedgerError, match="LANDED_LEDGER_URL") as caught:
         Settings(ledger_url=[URL])
     assert SECRET not in str(caught.value)
 
@@ -121,3 +121,17 @@ def test_no_password_of_ours_stands_in_the_environment_unless_it_was_put_there(m
     monkeypatch.setenv("LANDED_LEDGER_URL_FILE", str(secret_file(tmp_path / "url")))
     assert SECRET not in str(Settings().quiet_environment())
     assert SECRET not in str(dict(os.environ))
+
+
+@pytest.mark.parametrize(
+    ("name", "remedy"),
+    [
+        ("LANDED_LOG_FORMAT", "write 'auto', 'lines' or 'json'"),
+        ("LANDED_TRUST_LOCAL", "docs/reference/settings.md"),
+    ],
+)
+def test_a_value_that_does_not_fit_is_told_by_its_variable_and_not_repeated(monkeypatch, name, remedy):
+    monkeypatch.setenv(name, SECRET)
+    done = landed("status")
+    assert_refused(done, 5, name, remedy)
+    assert SECRET not in done.output

@@ -1,11 +1,17 @@
-"""How long work shows itself: a bar in a terminal, plain lines elsewhere."""
+"""How long work shows itself: a bar in a terminal, plain lines elsewhere; in the log where a worker started it."""
 
+import logging
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
+from rich.text import Text
+
+#: Set where a part of the stack works, by its name: see :mod:`pipeline.logs`.
+PART = "LANDED_PART"
 
 
 class Reporter:
@@ -45,6 +51,19 @@ class Reporter:
             self._tasks.clear()
 
 
+class Logged(Reporter):
+    """Writes the same lines to the log of the part that started the run."""
+
+    def __call__(self, what: str, done: int, total: int) -> None:
+        """Log that all steps of ``what`` are finished."""
+        if done == total:
+            self.say(f"{what}: {total} done")
+
+    def say(self, text: str) -> None:
+        """Log one line of rich markup."""
+        logging.getLogger("landed.run").info("%s", Text.from_markup(text).plain.strip())
+
+
 def _bars(console: Console) -> Progress:
     return Progress(
         SpinnerColumn(finished_text="[green]✓[/]"),
@@ -59,4 +78,4 @@ def _bars(console: Console) -> Progress:
 @cache
 def reporter() -> Reporter:
     """The one reporter of this process."""
-    return Reporter(Console(stderr=True))
+    return (Logged if PART in os.environ else Reporter)(Console(stderr=True))

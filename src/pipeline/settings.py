@@ -12,13 +12,15 @@ from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, ValidationError
 from pydantic.fields import FieldInfo
+from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from pipeline.errors import Finding, LedgerError
 
 _PREFIX = "LANDED_"
+_HEADLINE = "A setting cannot be used"
 #: The widest mode of a file with a secret: its owner writes, its group reads, nobody else.
 _SECRET_MODE = 0o640
 #: What Prefect's server calls a database: it wants drivers that do not block.
@@ -70,15 +72,28 @@ def _secret(name: str, path: Path) -> str:
 
 
 def _refused(name: str, found: str, remedy: str) -> LedgerError:
-    return LedgerError("A setting cannot be used", [Finding(name, found, remedy)])
+    return LedgerError(_HEADLINE, [Finding(name, found, remedy)])
+
+
+def _unfit(error: ErrorDetails) -> Finding:
+    expected = error.get("ctx", {}).get("expected")
+    remedy = f"write {expected}" if expected else "write what docs/reference/settings.md says"
+    return Finding(f"{_PREFIX}{error['loc'][0]}".upper(), error["msg"], f"{remedy}, or take the variable away")
 
 
 class Settings(BaseSettings):
     """Where things are kept and who is at the keyboard.
 
     Raises:
-        LedgerError: the file of a secret is missing, empty or may be read by others.
+        LedgerError: a value does not fit, or the file of a secret is missing, empty or may be read by others.
     """
+
+    def __init__(self, **given: Any) -> None:
+        try:
+            super().__init__(**given)
+        except ValidationError as exc:
+            # The value is not repeated: it may be a password that was put into the wrong variable.
+            raise LedgerError(_HEADLINE, [_unfit(error) for error in exc.errors(include_input=False)]) from exc
 
     # A value is not repeated where it is refused: it may hold a password.
     model_config = SettingsConfigDict(env_prefix=_PREFIX, frozen=True, extra="ignore", hide_input_in_errors=True)
@@ -131,6 +146,11 @@ class Settings(BaseSettings):
         default=SecretStr(""),
         description="JSON object of Apprise URLs by name: `mail` is the mail server for people's mailto: channels, "
         "`team` and `team-…` hear what the whole team should, a person's channel in the charter may name any other",
+    )
+    log_format: Literal["auto", "lines", "json"] = Field(
+        default="auto",
+        description="logs of worker, dispatcher, review site and `landed up`: lines for people in a "
+        "terminal and JSON elsewhere if auto",
     )
     language: Literal["en", "zh_Hans"] = Field(default="en", description="language of notices to whoever chose none")
 

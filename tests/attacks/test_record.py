@@ -295,6 +295,18 @@ def test_a_key_that_somebody_named_past_landed_is_named_and_signs_nothing(made, 
         assert public_key(ledger) != own.public
 
 
+def test_a_key_that_an_adversary_declares_lost_is_named_by_whoever_knows_it(made, tmp_path):
+    """With a shell on the database alone: the public key beside it, or any auditor's, is that of before."""
+    own = keys.make(tmp_path / "own")
+    body = json.dumps({"public": own.public, "lost": "the disk of the machine died"})
+    insert, values = forged(made, kind="audit.key", project="", subject="ledger-key", actor="olga", role="", body=body)
+    signature = own.sign(keys.of_event(values[EVENT.index("hash")]))
+    tamper(made, (insert, values), ("INSERT INTO landed_signatures VALUES (?, ?)", [values[0], signature]))
+    (found,) = findings(made)
+    assert found.startswith(f"event {values[0]} (audit.key")
+    assert "lost (the disk of the machine died): it did not sign this" in found
+
+
 def test_an_old_key_signs_nothing_once_it_was_handed_over(made):
     """The thief kept the private half of before the rotation."""
     stolen = keys.read(made.root / "data" / "keys")

@@ -16,7 +16,7 @@ from pipeline.audit import verifier
 from pipeline.audit.bundle import export
 from pipeline.errors import ChainBroken, DataError, LedgerError
 from pipeline.ledger import get_iteration, keys
-from pipeline.ledger.notary import key_spans, rotate_key
+from pipeline.ledger.notary import key_spans, replace_lost_key, rotate_key
 from tests.attacks.test_record import tamper
 from tests.audit.forging import NAMED, events_of
 from tests.audit.made import PROJECT, install
@@ -192,6 +192,33 @@ def test_a_key_that_was_not_handed_over_by_both_is_refused_by_its_event(handed_o
     for half in ("old", "new"):
         assert "was not handed over by the one before it" in refused(rewritten(path, tmp_path, without(half)))
     assert refused(rewritten(path, tmp_path, forged_past), key=new).startswith("keys.json: the bundle's key is")
+
+
+def test_a_bundle_whose_key_was_declared_lost_says_so_and_satisfies_nobody_who_knows_the_lost_one_alone(kept, tmp_path):
+    made = kept.copied(tmp_path / "made")
+    (made.root / "data" / "keys" / "ledger.key").unlink()
+    (made.root / "data" / "anchors.jsonl").unlink()
+    with made.ledger() as ledger:
+        with pytest.raises(LedgerError, match="Nobody noted down"):
+            export(ledger, made.settings, get_iteration(ledger, PROJECT, 3, "pilot"), tmp_path / "case.zip")
+        with ledger.transaction() as tx:
+            replace_lost_key(tx, ledger.notary, "olga.admin", "the disk died")
+        keys.settle(ledger.notary.keys)
+        old, new = (span.public for span in key_spans(ledger))
+        export(ledger, made.settings, get_iteration(ledger, PROJECT, 3, "pilot"), tmp_path / "case.zip")
+    for known in ((), ("--key", new)):
+        done = alone(tmp_path / "case.zip", *known)
+        assert (done.returncode, done.stderr) == (0, "")
+        assert "2 sign-offs bear the ledger's signature" in done.stdout
+        assert f"olga.admin declared the key {old[:12]}… lost (the disk died)" in done.stdout
+    assert "ask for the key that took its place" in refused(tmp_path / "case.zip", key=old)
+
+    def unsigned(files, manifest):
+        listed = json.loads(files["keys.json"])
+        listed[1]["signature"] = "0" * 128
+        files["keys.json"] = json.dumps(listed).encode()
+
+    assert "was not handed over" in refused(rewritten(tmp_path / "case.zip", tmp_path, unsigned))
 
 
 @pytest.mark.parametrize("content", [b"", b"PK", b"no zip at all", b"PK\x03\x04" + b"\0" * 40])

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 import yaml
 
+from pipeline.compliance.personal import sampled, signs
 from pipeline.tabular.starting.profile import profiled, task_of
 from tests.cli.calling import assert_refused, contents, landed
 from tests.tabular import made
@@ -175,6 +176,22 @@ def test_types_roles_and_bounds_are_proposed_from_what_a_table_holds(tmp_path):
     assert charter["business"]["ignore"] == "remark"
     checked = landed("check", tmp_path / "orders" / "configs" / "charter.yaml")
     assert checked.exit_code == 0, checked.output
+
+
+def test_what_looks_like_personal_data_is_said_and_repeated_nowhere(tmp_path):
+    """The table itself holds it; what is written beside it does not, and so does not look like it either."""
+    people = [f"p{number % 9}@example.com" for number in range(400)]
+    mixed().assign(contact=people, surname=["Lund", "Okoro"] * 200).to_csv(tmp_path / "orders.csv", index=False)
+    began = landed(
+        "init", tmp_path / "orders.csv", tmp_path / "orders", *ANSWERS, "--target", "returned", "--positive", "yes"
+    )
+    assert "contact looks like personal data (holds e-mail addresses)" in began.output
+    assert "surname looks like personal data (named like a person's data)" in began.output
+    assert "compliance.personal_data" in began.output
+    written = {path: path.read_text(encoding="utf-8") for path in (tmp_path / "orders").rglob("*") if path.is_file()}
+    assert {path.name for path, text in written.items() if "@example.com" in text and "p1@" in text} == {"cases.csv"}
+    rules = pd.read_csv(tmp_path / "orders" / "data" / "cases" / "contract.csv")
+    assert [str(sign) for sign in signs(sampled({"contract": rules}, seed=0))] == []
 
 
 def test_amounts_and_classes_get_what_fits_them(tmp_path):

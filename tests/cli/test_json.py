@@ -23,7 +23,8 @@ WITHOUT = {
     ("up",), ("down",), ("worker",), ("dispatcher",), ("schema",), ("review", "serve"), ("people", "invite"),
     ("people", "accept"), ("people", "deactivate"), ("people", "reactivate"), ("people", "delegate"),
     ("review", "sign"), ("rollout", "stop"), ("rollout", "resume"), ("charter", "reaffirm"), ("deploy",),
-    ("audit", "keys"), ("audit", "rotate-key"), ("restore",), ("controls", "attest"), ("controls", "waive"),
+    ("audit", "keys"), ("audit", "rotate-key"), ("audit", "lost-key"),
+    ("restore",), ("controls", "attest"), ("controls", "waive"),
 }  # fmt: skip
 
 

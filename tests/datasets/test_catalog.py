@@ -1,7 +1,10 @@
 """A dataset is found by its content, and what was changed on disk is not taken for it."""
 
 import json
+import subprocess
+import sys
 from datetime import date
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -95,6 +98,48 @@ def test_storing_twice_writes_once_and_mends_what_a_crash_left(tmp_path):
     store(stored, tmp_path)
     assert {path: path.stat().st_mtime_ns for path in place.rglob("*")} == before
     load(tmp_path, stored.digest)
+
+
+HALF = """
+import sys, time
+from pathlib import Path
+from pipeline.datasets import catalog
+from tests.datasets.test_catalog import dataset
+catalog._settle = lambda *_: (print("half", flush=True), time.sleep(60))
+catalog.store(dataset(), Path(sys.argv[1]))
+"""
+
+
+def test_what_a_killed_writer_left_is_cleared_and_a_living_ones_stays(tmp_path):
+    """Two processes stop half-way through the same dataset; one is killed."""
+    root = Path(__file__).parents[2]
+    begun = [
+        subprocess.Popen([sys.executable, "-c", HALF, tmp_path], cwd=root, stdout=subprocess.PIPE, text=True)
+        for _ in range(2)
+    ]
+    try:
+        assert [process.stdout.readline() for process in begun] == ["half\n"] * 2
+        killed, living = begun
+        killed.kill()
+        killed.wait()
+        assert len(list(tmp_path.iterdir())) == 2
+        place = store(dataset(), tmp_path)
+        (left,) = set(tmp_path.iterdir()) - {place}
+        assert left.name.endswith(f"-{living.pid}")
+        assert (left / "manifest.json").exists()
+    finally:
+        for process in begun:
+            process.kill()
+            process.communicate()
+    store(dataset(), tmp_path)
+    assert list(tmp_path.iterdir()) == [place]
+
+
+def test_what_another_machine_writes_is_not_touched(tmp_path):
+    other = tmp_path / f".{'ab' * 32}-{'0' * 12}-1"
+    other.mkdir()
+    store(dataset(), tmp_path)
+    assert other.exists()
 
 
 def _change_a_value(place):

@@ -92,7 +92,8 @@ def vn2(folder: Path) -> None:
     for name in ("sales.csv", "in_stock.csv"):
         frame = pd.read_csv(later / name)
         monday = pd.Timestamp(frame.columns[-1]) + pd.Timedelta(weeks=1)
-        frame.assign(**{str(monday.date()): 1}).to_csv(later / name, index=False)
+        # A copy, since a frame read in many blocks warns of one more; warnings are errors here.
+        frame.copy().assign(**{str(monday.date()): 1}).to_csv(later / name, index=False)
     _small(folder / VN2)
 
 

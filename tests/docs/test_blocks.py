@@ -10,6 +10,7 @@ import pytest
 from tests.docs import places
 from tests.docs.blocks import Command, Shell, called_rightly, commands_of, page_name
 from tests.test_docs import PAGES
+from tests.trap import assert_it_works, trapped
 
 #: What a test cannot play, by page and beginning of the command, and why. Its options, words of make and the files it
 #: names are still looked at.
@@ -147,12 +148,17 @@ def test_the_commands_of_a_page_do_what_it_says(page, tmp_path, monkeypatch):
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):
-    """The flagship played to its end by README's first command, on a small chain."""
-    folder = places.project(tmp_path_factory.mktemp("finished") / "project")
+    """The flagship played to its end by README's first command, on a small chain, with the network blocked."""
+    root = tmp_path_factory.mktemp("finished")
+    folder, trap, caught = places.project(root / "project"), root / "trap", root / "caught"
     with pytest.MonkeyPatch.context() as patch:
         places.enter(folder, patch)
         places.found_retailer(folder / "data" / "retailer")
+        for name, value in trapped(trap, caught).items():
+            patch.setenv(name, value)
         Shell(folder, patch).play(played("README.md")[0])
+    assert_it_works(trap)
+    assert not caught.exists(), caught.read_text()
     return folder
 
 

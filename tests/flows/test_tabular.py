@@ -56,6 +56,9 @@ def test_from_a_csv_file_to_a_review_and_decisions_without_a_word_to_anybody_out
     assert {"boosted", "linear", "baseline:nobody", "baseline:everybody"} <= set(result["arms"])
     pack = json.loads((project / "reports" / "project" / "iteration-1" / "evidence.json").read_text())
     assert "stand in for weeks" in json.dumps(pack)
+    page = (project / "reports" / "project" / "iteration-1" / "evidence.html").read_text(encoding="utf-8")
+    assert "data without dates" in page
+    assert "1900-" not in page
 
     # Cases whose outcome nobody knows yet are decided by the challenger's proposal.
     frame = made.breast_cancer()

@@ -8,7 +8,7 @@ from sqlalchemy import delete, select
 
 from pipeline.errors import ChainBroken, LedgerError
 from pipeline.ledger import Ledger, anchors, keys, verify
-from pipeline.ledger.notary import key_spans, make_key, public_key, rotate_key
+from pipeline.ledger.notary import key_spans, make_key, public_key, replace_lost_key, rotate_key
 from pipeline.ledger.tables import leases, signatures
 
 
@@ -207,6 +207,72 @@ def test_without_a_key_or_without_the_right_one_nothing_is_handed_over(tmp_path)
         with pytest.raises(LedgerError, match="there is none"):
             rotated(ledger)
         assert not (tmp_path / "keys" / "ledger.key.next").exists()
+
+
+def lost(ledger, reason="the disk of the machine died"):
+    with ledger.transaction() as tx:
+        key = replace_lost_key(tx, ledger.notary, "olga", reason)
+    keys.settle(ledger.notary.keys)
+    return key
+
+
+@both
+def test_a_lost_key_is_replaced_by_an_event_that_says_so_and_old_signatures_stay_verifiable(url, tmp_path):
+    with Ledger(url) as ledger:
+        old = keyed(ledger)
+        signed(ledger)
+        (tmp_path / "keys" / "ledger.key").unlink()
+        # What goes on without the key is noted down nowhere: an unsigned head would be taken for a forged one.
+        signed(ledger, kind="iteration.reported")
+        new = lost(ledger)
+        signed(ledger)
+        newest = rotated(ledger)
+        signed(ledger)
+        assert public_key(ledger) == newest.public
+        for public in (None, new.public, newest.public):
+            status = verified(ledger, public)
+            assert status.intact, status.fault
+            (told,) = status.lost
+            assert (told.public, told.after, told.actor) == (old.public, new.public, "olga")
+            assert told.reason == "the disk of the machine died"
+        # Whoever knows the lost key only is not satisfied by anybody's word.
+        status = verified(ledger, old.public)
+        assert (status.fault_at, "declares the key" in status.fault.found) == (told.seq, True)
+        assert "ask the people" in status.fault.remedy
+        events = {event.seq: event for event in ledger.events()}
+        kept = {row["event"]: row["signature"] for row in ledger.rows(select(signatures))}
+        Ed25519PublicKey.from_public_bytes(bytes.fromhex(old.public)).verify(
+            bytes.fromhex(kept[2]), f"landed event {events[2].hash}".encode()
+        )
+
+
+def test_a_key_that_is_here_is_not_lost_and_a_wrong_one_gives_way(tmp_path):
+    with Ledger(f"sqlite:///{tmp_path / 'ledger.db'}") as ledger:
+        with pytest.raises(LedgerError, match="no key"):
+            lost(ledger)
+        keyed(ledger)
+        with pytest.raises(LedgerError, match="rotate-key"):
+            lost(ledger)
+        (tmp_path / "keys" / "ledger.key").unlink()
+        keys.make(tmp_path / "keys")
+        new = lost(ledger)
+        signed(ledger)
+        assert verified(ledger, new.public).intact
+        # Twice lost, and cut off before the files followed.
+        (tmp_path / "keys" / "ledger.key").unlink()
+        newest = lost(ledger)
+        signed(ledger)
+        assert len(verified(ledger, newest.public).lost) == 2
+        assert not verified(ledger, new.public).intact
+
+
+def test_a_replacement_that_the_new_key_did_not_sign_is_none(tmp_path):
+    with Ledger(f"sqlite:///{tmp_path / 'ledger.db'}") as ledger:
+        keyed(ledger)
+        (tmp_path / "keys" / "ledger.key").unlink()
+        lost(ledger)
+        resigned(ledger, 2, keys.make(tmp_path / "own"))
+        assert "was not signed by it" in verified(ledger).fault.found
 
 
 @both

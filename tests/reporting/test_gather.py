@@ -76,7 +76,7 @@ def test_weekly_points_are_the_ratio_of_sums_that_sql_gives() -> None:
         columns=["arm", "period", "out", "cells"],
     )
     outcomes = Outcomes(pd.DataFrame(), (), 2, "field", "basis", weekly)
-    points = weekly_points(outcomes, RATE, "model", "today")
+    points = weekly_points(outcomes, RATE, "model", "today", "week")
     with closing(sqlite3.connect(":memory:")) as connection, connection:
         weekly.assign(period=weekly["period"].dt.strftime("%Y-%m-%d")).to_sql("w", connection, index=False)
         query = "select period, arm, sum(out) / sum(cells) from w group by 1, 2"
@@ -89,7 +89,7 @@ def test_weekly_points_are_the_ratio_of_sums_that_sql_gives() -> None:
 
 
 def test_outcomes_without_periods_give_no_weekly_chart() -> None:
-    assert weekly_points(Outcomes(pd.DataFrame(), (), 2, "replay", "basis"), RATE, "model", "today") == ()
+    assert weekly_points(Outcomes(pd.DataFrame(), (), 2, "replay", "basis"), RATE, "model", "today", "week") == ()
 
 
 def test_arms_keep_the_order_they_were_played_in() -> None:

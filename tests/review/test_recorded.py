@@ -17,7 +17,9 @@ from pipeline.review import (
     signoffs_of,
 )
 from pipeline.review.items import Filed
-from tests.review.cases import a_verdict, start, under_review
+from pipeline.review.recorded import passed_over
+from tests.review.cases import a_verdict, kinds, start, under_review
+from tests.review.test_signers import FORCED
 
 CONFIGS = Path(__file__).parents[2] / "configs" / "replenishment"
 SMALL = """
@@ -71,6 +73,19 @@ def test_recorded_answers_are_under_the_same_rules(ledger, small):
     review = under_review(ledger, started_by="maria")
     with pytest.raises(Refused, match="started the run"):
         answer_recorded(ledger, review, read_recorded(small))
+
+
+def test_a_role_that_stop_rules_do_not_ask_is_passed_over_by_name_and_the_others_decide(ledger, small):
+    small.write_text(SMALL.replace("hold, comment: wait", "iterate, comment: once more"))
+    review, answers = under_review(ledger, fails=True, **FORCED), read_recorded(small)
+    assert [person.id for person in passed_over(ledger, review, answers)] == ["joao", "ana", "lena"]
+    (given,) = answer_recorded(ledger, review, answers)
+    assert (given.decision, [one.person for one in signoffs_of(ledger, review.id)]) == ("iterate", ["maria"])
+    assert not [kind for kind in kinds(ledger) if kind == "review.refused"]
+
+
+def test_nobody_is_passed_over_where_every_role_is_asked(ledger, small):
+    assert passed_over(ledger, under_review(ledger), read_recorded(small)) == ()
 
 
 @pytest.mark.parametrize(

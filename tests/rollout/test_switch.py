@@ -10,6 +10,7 @@ import pytest
 from pipeline.charter.reading import charter_from_canonical
 from pipeline.errors import Refused
 from pipeline.ledger import Ledger, get_iteration, open_iteration, record_report, transition, verify
+from pipeline.ledger.notary import make_key
 from pipeline.rollout import current, release, roll_back
 from pipeline.rollout.breach import breaches, open_proposal, propose_rollback
 from pipeline.rollout.rehearsal import rehearse, rehearsed
@@ -135,6 +136,17 @@ def test_a_rehearsal_throws_the_switch_on_a_copy_and_leaves_one_event(ledger, tm
     assert kinds(ledger) == [*before, "rollout.rehearsed"]
     assert current(ledger, "shop") == held
     assert verify(ledger).intact
+
+
+def test_a_rehearsal_works_on_a_ledger_whose_sign_offs_are_signed(file_ledger, tmp_path):
+    """The copy has no key and needs none: its chain is whole with the signatures there are."""
+    with file_ledger.transaction() as tx:
+        make_key(tx, file_ledger.notary, "olga")
+    climbed(file_ledger)
+    with file_ledger.transaction() as tx:
+        tx.append("review.signed", "shop", "shop-1-pilot", "ana", "business_owner", {"decision": "advance"})
+    found = rehearse(file_ledger, "shop", tmp_path, actor="scheduler")
+    assert found.passed, found.steps
 
 
 def test_a_rehearsal_that_fails_says_which_step(file_ledger, tmp_path):

@@ -117,8 +117,14 @@ def _reaching(
     tracked = tracking.anchors() if tracking else ()
     anchors = noted_heads(ledger, settings.reports, tracked)
     if not any(anchor.seq >= _last(ledger, record) for anchor in anchors):
-        ledger.notary.note(ledger.head(), ledger.now())
+        ledger.notary.note(ledger, ledger.head(), ledger.now())
         anchors = noted_heads(ledger, settings.reports, tracked)
+    if not any(anchor.seq >= _last(ledger, record) for anchor in anchors):
+        found = f"it cannot be written or signed here, and no head of {record.subject} was noted down before"
+        remedy = "export where the ledger's key lies, or copy the key here; `landed doctor` tells what else is wrong"
+        raise LedgerError(
+            "Nobody noted down where the record ended", [Finding(str(ledger.notary.anchors), found, remedy)]
+        )
     return anchors
 
 

@@ -160,15 +160,19 @@ def chain_of(files: Files) -> list[Event]:
 def check_keys(files: Files, events: list[Event], key: str | None) -> list[Key]:
     """The ledger's keys, each handed over by the one before it; those that the slice names are among them."""
     keys: list[Key] = []
+    lost = 0
     for one in json.loads(files["keys.json"]):
         event, seal = one["event"], one["signature"]
         place, named = f"keys.json, event {event['seq']}", json.loads(event["body"])["public"]
         if event_hash(event) != event["hash"]:
             raise Bad(f"{place}: was changed: its hash does not fit its content")
-        signers = [keys[-1][1], named] if keys else [named]
+        body = json.loads(event["body"])
+        signers = [keys[-1][1], named] if keys and not body.get("lost") else [named]
         text = f"landed event {event['hash']}"
         if not all(signed(by, text, seal[128 * at : 128 * at + 128]) for at, by in enumerate(signers)):
             raise Bad(f"{place}: the key {named[:12]}… was not handed over by the one before it")
+        if keys and body.get("lost"):
+            lost = len(keys)
         keys.append((event["seq"], named))
     within = [seq for seq, _ in keys if events[0]["seq"] <= seq <= events[-1]["seq"]]
     if within != [event["seq"] for event in events if event["kind"] == "audit.key"]:
@@ -176,7 +180,27 @@ def check_keys(files: Files, events: list[Event], key: str | None) -> list[Key]:
     if key and key not in [public for _, public in keys]:
         known = ", ".join(f"{public[:12]}…" for _, public in keys) or "none"
         raise Bad(f"keys.json: the bundle's key is {known}, not the {key[:12]}… that you know")
+    if key and key not in [public for _, public in keys[lost:]]:
+        gone, since = keys[lost - 1][1], keys[lost][0]
+        raise Bad(
+            f"keys.json, event {since}: declares the key {gone[:12]}… lost, which did not sign it, and the {key[:12]}… "
+            "that you know is from before: ask for the key that took its place"
+        )
     return keys
+
+
+def lost_keys(files: Files, keys: list[Key]) -> list[str]:
+    """A line for each key that was replaced because it was lost: only people can say whether that is so."""
+    told = []
+    for place, one in enumerate(json.loads(files["keys.json"])):
+        event, why = one["event"], json.loads(one["event"]["body"]).get("lost")
+        if place and why:
+            gone = f"declared the key {keys[place - 1][1][:12]}… lost ({why});"
+            told += [
+                f"! event {event['seq']}, {event['at'][:10]}: {event['actor']} {gone}",
+                "  nothing but people's word says that the key after it is rightly the ledger's",
+            ]
+    return told
 
 
 def check_anchors(manifest: Event, files: Files, events: list[Event], keys: list[Key], head: str | None) -> int:
@@ -309,6 +333,7 @@ def verify(path: str, head: str | None = None, key: str | None = None) -> list[s
         *[f"  {person}" for person in people],
         f"compare with what you know from elsewhere: head {last['hash']}",
         *[f"                                            key  {public}, from event {seq} on" for seq, public in keys],
+        *lost_keys(files, keys),
     ]
 
 

@@ -1,5 +1,7 @@
 """The application object: one place that turns our errors into a message and an exit code."""
 
+import logging
+import sys
 from typing import Any
 
 import typer
@@ -26,7 +28,10 @@ class Commands(TyperGroup):
 
 
 def show_error(error: LandedError) -> None:
-    """Print an error's headline and its findings to standard error."""
+    """Print an error's headline and its findings to standard error; a part that logs JSON logs them."""
+    if "pipeline.logs" in sys.modules and sys.modules["pipeline.logs"].structured():
+        logging.getLogger("landed").error("%s", error)
+        return
     typer.secho(f"✗ {error.headline}", err=True, bold=True, fg="red")
     for finding in error.findings:
         typer.secho(f"  {finding.place}", err=True, bold=True)

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from pipeline.models.auditing import AuditView
     from pipeline.settings import Settings
 
+#: Characters of a reason below which it says nothing.
+LEAST_REASON = 10
+
 ProjectOrCharter = Annotated[
     str, typer.Argument(metavar="CHARTER_OR_PROJECT", help="the project's name or its charter", show_default=False)
 ]
@@ -49,7 +52,7 @@ def verify(
     found.require()
     if as_json:
         chain = {"intact": True, "events": found.chain.events, "head": found.chain.head.hash}
-        print_json({**chain, "anchors": found.anchors, "public": found.public})
+        print_json({**chain, "anchors": found.anchors, "public": found.public, "lost_keys": found.chain.lost})
         return
     show_audit(found)
 
@@ -90,6 +93,35 @@ def rotate_key() -> None:
         typer.secho(f"✓ sign-offs are signed by a new key from now on, {made.public}", bold=True, fg="green")
         typer.echo(f"  keep {ledger.notary.keys} safe and apart from the backups; other machines need a copy of it")
         typer.echo("  give the new key to your auditors; what the old one signed stays signed by it")
+
+
+@audit.command(name="lost-key")
+def lost_key(
+    reason: Annotated[
+        str, typer.Option(help="how it was lost, and who knows of it; kept for good", show_default=False)
+    ],
+) -> None:
+    """Put a new key in the place of one whose private half is lost; the record and every verification say so."""
+    from pipeline.accounts import operator
+    from pipeline.ledger import Ledger
+    from pipeline.ledger import keys as files
+    from pipeline.ledger.notary import replace_lost_key
+    from pipeline.settings import Settings
+
+    if len(reason.strip()) < LEAST_REASON:
+        raise typer.BadParameter(f"say in {LEAST_REASON} characters or more how it was lost", param_hint="--reason")
+    settings = Settings()
+    with Ledger(settings.ledger) as ledger:
+        who = operator(ledger, settings).id
+        with ledger.transaction() as tx:
+            made = replace_lost_key(tx, ledger.notary, who, reason.strip())
+        files.settle(ledger.notary.keys)
+        typer.secho(f"✓ sign-offs are signed by a new key from now on, {made.public}", bold=True, fg="green")
+        typer.echo("  what the lost one signed stays signed by it; that it was lost is on record, with the reason")
+        typer.echo(
+            "  tell your auditors yourself, and give them the new key: the one they have no longer satisfies them"
+        )
+        typer.echo(f"  keep {ledger.notary.keys} safe and apart from the backups; other machines need a copy of it")
 
 
 @audit.command()
@@ -191,6 +223,11 @@ def show_audit(found: "Audit") -> None:
     typer.echo("  reports, models, sign-offs and releases are those the chain tells of")
     if found.public:
         typer.echo(f"  sign-offs are signed by the key {found.public}")
+        for lost in found.chain.lost:
+            gone = f"declared the key {lost.public[:12]}… lost ({lost.reason});"
+            said = f"! event {lost.seq}, {lost.at[:10]}: {lost.actor} {gone}"
+            typer.secho(f"  {said}", fg="yellow")
+            typer.secho("    nothing but people's word says that the key after it is rightly the ledger's", fg="yellow")
     else:
         typer.echo("  sign-offs are not signed; `landed audit keys` makes a key")
 

@@ -25,6 +25,7 @@ def up(
     """Start the stack of this data folder and keep it healthy until Ctrl-C or `landed down`."""
     from pipeline.cli.setting import prepared
     from pipeline.cli.stack_screens import Screen
+    from pipeline.logs import begin
     from pipeline.stack.parts import WANTED, local_parts
     from pipeline.stack.ports import choose
     from pipeline.stack.secrets import read_or_make
@@ -43,6 +44,8 @@ def up(
         ports = choose(WANTED, {"prefect": prefect_port, "mlflow": mlflow_port, "review": review_port})
         parts = local_parts(settings, ports, secrets, dict(os.environ), _own_parts())
         asked = _asked_to_stop()
+        # Only now: what refuses a start is told to whoever typed it, and the parts begin logs of their own.
+        begin("up", settings)
         with Screen(folders) as screen:
             try:
                 Supervisor(parts, folders, tell=screen.show).run(lambda: bool(asked))

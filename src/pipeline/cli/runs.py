@@ -39,6 +39,7 @@ def run(
     require_prefect(settings)
     from flows.case import case_rows
     from flows.dispatch import drain, run_iteration
+    from flows.holding import held
     from flows.opening import open_by_hand
     from pipeline.accounts import operator
     from pipeline.cli.screens import show_backtest, show_case, show_studied, show_waiting
@@ -48,13 +49,14 @@ def run(
     location = data or settings.source(found.data.source)
     with Ledger(settings.ledger) as ledger:
         drain(ledger, found.project, run_iterations=False)
-        opened = open_by_hand(ledger, found, location, operator(ledger, settings).id, again=again)
-        if opened.waits:
-            reporter().say("[yellow]The last iteration waits for people; nothing was run.[/]")
-            reporter().say(f"  [dim]{_rests_on(opened.record)}[/]")
-        else:
-            record = opened.record
-            run_iteration(record.project, record.number, record.stage, location)
+        with held(ledger, found.project):
+            opened = open_by_hand(ledger, found, location, operator(ledger, settings).id, again=again)
+            if opened.waits:
+                reporter().say("[yellow]The last iteration waits for people; nothing was run.[/]")
+                reporter().say(f"  [dim]{_rests_on(opened.record)}[/]")
+            else:
+                record = opened.record
+                run_iteration(record.project, record.number, record.stage, location)
         rows = case_rows(ledger, found.project)
         if as_json:
             print_json(_case(ledger, found.project, rows))

@@ -1,5 +1,6 @@
 """``landed review serve``: the review site, reachable from this machine only unless it is made safe to open."""
 
+import logging
 from ipaddress import ip_address
 from typing import Annotated
 
@@ -20,22 +21,29 @@ def serve(
 ) -> None:
     """Show the review site until Ctrl-C."""
     from pipeline.ledger import Ledger
+    from pipeline.logs import begin, structured
     from pipeline.settings import Settings
 
     settings = Settings()
     with Ledger(settings.ledger, kept_open=True) as ledger:
         if not _loopback(host):
             require_safe(ledger, settings.secret.get_secret_value(), settings.site_url, host)
+        begin("review", settings)
         import uvicorn
 
         from pipeline.web.app import create_app
         from pipeline.web.wire import Bounded
 
         app = create_app(settings, ledger, hosts=() if _any_address(host) else (host,))
-        typer.echo(f"  review site  {settings.site_url or f'http://{host}:{port}'}   Ctrl-C stops it")
+        address = settings.site_url or f"http://{host}:{port}"
+        if structured():
+            logging.getLogger("pipeline.web").info("the review site listens at %s", address)
+        else:
+            typer.echo(f"  review site  {address}   Ctrl-C stops it")
         uvicorn.run(
-            app, host=host, port=port, http=Bounded, log_level="warning", server_header=False, proxy_headers=False
-        )
+            app, host=host, port=port, http=Bounded, log_config=None, log_level="warning", server_header=False,
+            proxy_headers=False,
+        )  # fmt: skip
 
 
 def require_safe(ledger: object, secret: str, site_url: str, host: str) -> None:

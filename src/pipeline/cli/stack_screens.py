@@ -1,5 +1,6 @@
 """What ``landed up`` and ``landed status`` show in a terminal."""
 
+import logging
 from contextlib import suppress
 from datetime import datetime
 from types import TracebackType
@@ -14,9 +15,11 @@ from rich.text import Text
 
 from pipeline.cli.standing import LedgerStanding, Standing, noted
 from pipeline.ledger.breaks import Trouble
+from pipeline.logs import structured
 from pipeline.stack.secrets import USER, read
 from pipeline.stack.state import Folders, PartState, StackState
 
+_log = logging.getLogger("landed.up")
 _SIGNS = {
     "healthy": ("✓", "green", "healthy"),
     "starting": ("…", "yellow", "starting"),
@@ -122,7 +125,7 @@ class Screen:
         self._announced = False
 
     def __enter__(self) -> Self:
-        if self._out.is_terminal:
+        if self._out.is_terminal and not structured():
             self._live = Live(console=self._out, transient=True, refresh_per_second=8)
             self._live.start()
         else:
@@ -134,6 +137,9 @@ class Screen:
 
     def say(self, line: str) -> None:
         """One line of rich markup."""
+        if structured():
+            _log.info("%s", Text.from_markup(line).plain.strip())
+            return
         # Whoever started it may have closed the terminal; the parts go on.
         with suppress(OSError):
             self._out.print(line, soft_wrap=True)
@@ -156,7 +162,7 @@ class Screen:
                 self.say("[green]✓[/] All parts are stopped.")
 
     def _tell(self, part: PartState, before: PartState | None) -> None:
-        clock = f"[dim]{datetime.now().astimezone():%H:%M:%S}[/]"
+        clock = "" if structured() else f"[dim]{datetime.now().astimezone():%H:%M:%S}[/]"
         if part.phase in {"pausing", "silent"} or (part.phase == "stopping" and part.reason):
             self.say(f"{clock} [red]✗ {part.name}: {part.reason}[/]   log {part.log}")
         elif part.phase == "healthy" and before is not None and (self._announced or self._live is None):
@@ -167,6 +173,9 @@ class Screen:
     def _announce(self, state: StackState) -> None:
         self._settle()
         self._announced = True
+        if structured():
+            self.say("all parts are healthy")
+            return
         with suppress(OSError):
             self._out.print(parts_table(state))
         self.say("How to sign in: `landed status --secrets`. Ctrl-C or `landed down` stops all parts.")

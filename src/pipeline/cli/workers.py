@@ -29,8 +29,10 @@ def worker(
 
     from pipeline.addresses import require_prefect
     from pipeline.cli.setting import prepared
+    from pipeline.logs import begin
 
     settings = prepared(speaking=True)
+    begin("worker", settings)
     require_prefect(settings)
     from flows.worker import serve_projects
     from pipeline.ledger import Ledger
@@ -42,13 +44,13 @@ def worker(
 @app.command()
 def dispatcher() -> None:
     """Deliver decisions, iterations and notices from the ledger's outbox; `landed up` starts one."""
-    import logging
     import time
 
     from pipeline.cli.setting import prepared
+    from pipeline.logs import begin
 
-    logging.basicConfig(format="%(asctime)s %(message)s")
     settings = prepared(speaking=True)
+    begin("dispatcher", settings)
     from flows.delivery import Dispatcher, close_abandoned
     from pipeline.ledger import Ledger
     from pipeline.notices import queue_reminders

@@ -8,6 +8,7 @@ import hashlib
 import json
 import os
 import shutil
+import socket
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -65,12 +66,14 @@ def _add_values(total: Any, values: pd.Series) -> None:
 def store(dataset: Dataset, root: Path) -> Path:
     """Write a dataset under ``<root>/<digest>/``; where it already lies nothing is written.
 
-    Everything is written beside its place and renamed into it, so that a reader meets a whole dataset or none.
+    Everything is written beside its place and renamed into it, so that a reader meets a whole dataset or none. What
+    writers that were killed left beside it is cleared away.
     """
     place = root / dataset.digest
+    _clear(root)
     if (place / _MANIFEST).exists():
         return place
-    fresh = root / f".{dataset.digest}-{os.getpid()}"
+    fresh = root / f".{dataset.digest}-{_host()}-{os.getpid()}"
     shutil.rmtree(fresh, ignore_errors=True)
     (fresh / _TABLES).mkdir(parents=True)
     try:
@@ -82,6 +85,30 @@ def store(dataset: Dataset, root: Path) -> Path:
     finally:
         shutil.rmtree(fresh, ignore_errors=True)
     return place
+
+
+def _host() -> str:
+    """This machine, in a file's name: the number of a process says nothing about those of another machine."""
+    return hashlib.sha256(socket.gethostname().encode()).hexdigest()[:12]
+
+
+def _clear(root: Path) -> None:
+    """Remove what processes of this machine left half-written when they were killed; a living one's stays."""
+    for left in root.glob(f".*-{_host()}-*"):
+        number = left.name.rpartition("-")[2]
+        if number.isdecimal() and not _lives(int(number)):
+            shutil.rmtree(left, ignore_errors=True)
+
+
+def _lives(number: int) -> bool:
+    try:
+        os.kill(number, 0)
+    except ProcessLookupError:
+        return False
+    except (PermissionError, OverflowError):
+        # Somebody else's process, or no number a process can have: not ours to judge.
+        return True
+    return True
 
 
 def _settle(fresh: Path, place: Path) -> None:

@@ -3,11 +3,13 @@
 Its files lie in the folder of the ledger's SQLite file, or in the data folder where the ledger is on PostgreSQL:
 ``anchors.jsonl``, and ``keys/`` once ``landed audit keys`` made a key. From then on the chain itself says that
 sign-offs are signed, so a sign-off without its signature is seen as one that somebody slipped in. Which key signs may
-change: the chain names each, and each but the first is signed by the one before it too.
+change: the chain names each, and each but the first is signed by the one before it too. A key that was lost cannot
+sign: the event that puts another in its place says so, and does not satisfy whoever knows only keys from before it.
 """
 
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -71,7 +73,7 @@ class Notary:
             return None
         names = event["kind"] == KEY_MADE
         before = key_spans(reader, before=event["seq"])
-        signers = [before[-1].public] if before else []
+        signers = [before[-1].public] if before and not (names and lost_by(event["body"])) else []
         signers += [named_key(event["body"])] if names else []
         if not signers:
             return None
@@ -84,8 +86,7 @@ class Notary:
         Raises:
             LedgerError: it is not here.
         """
-        # The next one lies beside it from before the event that names it until a moment after.
-        here = [key for key in (self.key, keys.read(self.keys, keys.NEXT)) if key is not None]
+        here = self._here()
         for key in here:
             if key.public == public:
                 return key
@@ -94,20 +95,32 @@ class Notary:
         finding = Finding(str(self.keys / keys.PRIVATE), found, remedy)
         raise LedgerError("This ledger's sign-offs are signed with its key", [finding])
 
-    def note(self, head: "Head", now: datetime) -> None:
-        """Note a head down. What was committed stays so where the file cannot be written: verifying tells its age."""
-        try:
-            anchors.note(self.anchors, head.seq, head.hash, now.isoformat(timespec="microseconds"), self.key)
-        except OSError:
-            return
+    def holds(self, public: str) -> bool:
+        """Whether the pair of a public key is here."""
+        return public in {key.public for key in self._here()}
+
+    def _here(self) -> list[Key]:
+        """The key, and the next one: it lies beside it from before the event that names it until a moment after."""
+        return [key for key in (self.key, keys.read(self.keys, keys.NEXT)) if key is not None]
+
+    def note(self, reader: "Reader", head: "Head", now: datetime) -> None:
+        """Note a head down. What was committed stays so where that cannot be done: verifying tells its age.
+
+        Without the ledger's key nothing is noted: a head that is not signed would be taken for a forged one.
+        """
+        with suppress(OSError, LedgerError):
+            public = public_key(reader)
+            key = self.holding(public) if public else None
+            anchors.note(self.anchors, head.seq, head.hash, now.isoformat(timespec="microseconds"), key)
 
 
 @dataclass(frozen=True)
 class KeySpan:
-    """A public key, and the event from which on it signs."""
+    """A public key, the event from which on it signs, and why the one before it was not asked, where it was lost."""
 
     public: str
     since: int
+    lost: str = ""
 
 
 def key_spans(reader: "Reader", before: int | None = None) -> tuple[KeySpan, ...]:
@@ -125,9 +138,12 @@ def key_spans(reader: "Reader", before: int | None = None) -> tuple[KeySpan, ...
     )
     found: list[KeySpan] = []
     for row in reader.rows(query if before is None else query.where(events.c.seq < before)):
-        named, text = named_key(row["body"]), keys.of_event(row["hash"])
-        if not found or keys.handed_over(found[-1].public, named, text, row["signature"] or ""):
-            found.append(KeySpan(named, row["seq"]))
+        named, lost = named_key(row["body"]), lost_by(row["body"])
+        text, seal = keys.of_event(row["hash"]), row["signature"] or ""
+        if not found or (
+            keys.signed(named, text, seal) if lost else keys.handed_over(found[-1].public, named, text, seal)
+        ):
+            found.append(KeySpan(named, row["seq"], lost))
     return tuple(found)
 
 
@@ -142,6 +158,14 @@ def named_key(body: str) -> str:
     try:
         return str(json.loads(body)["public"])
     except (ValueError, KeyError, TypeError):
+        return ""
+
+
+def lost_by(body: str) -> str:
+    """How the key before was lost, as the event that puts another in its place says; empty for a hand-over."""
+    try:
+        return str(json.loads(body).get("lost", ""))
+    except (ValueError, AttributeError):
         return ""
 
 
@@ -172,11 +196,37 @@ def rotate_key(tx: "Transaction", notary: Notary, actor: str) -> Key:
     if not spans:
         finding = Finding("the ledger", "it has no key", "make one: `landed audit keys`")
         raise LedgerError("There is no key to hand over", [finding])
-    old, pending = notary.holding(spans[-1].public), keys.read(notary.keys, keys.NEXT)
-    if pending is not None and pending.public in {span.public for span in spans}:
-        # Handed over, and cut off before the files followed.
-        keys.settle(notary.keys)
-        pending = None
-    key = pending or keys.make(notary.keys, keys.NEXT)
+    old = notary.holding(spans[-1].public)
+    key = _next(notary, spans)
     tx.append(KEY_MADE, "", KEY_SUBJECT, actor, "", {"public": key.public, "before": old.public})
     return key
+
+
+def replace_lost_key(tx: "Transaction", notary: Notary, actor: str, reason: str) -> Key:
+    """Put a new key in the place of one that is lost, by an event that the new one alone signs and that says so.
+
+    Once it is committed, :func:`pipeline.ledger.keys.settle`.
+
+    Raises:
+        LedgerError: the ledger has no key, its key is here and can be handed over, or a file cannot be written.
+    """
+    spans = key_spans(tx)
+    if not spans:
+        finding = Finding("the ledger", "it has no key", "make one: `landed audit keys`")
+        raise LedgerError("There is no key to replace", [finding])
+    if notary.holds(spans[-1].public):
+        finding = Finding(str(notary.keys), "the ledger's key lies there", "hand it over: `landed audit rotate-key`")
+        raise LedgerError("The key is not lost", [finding])
+    key = _next(notary, spans)
+    tx.append(KEY_MADE, "", KEY_SUBJECT, actor, "", {"public": key.public, "before": spans[-1].public, "lost": reason})
+    return key
+
+
+def _next(notary: Notary, spans: tuple[KeySpan, ...]) -> Key:
+    """The pair that follows; one whose event was never committed, after a crash in between, is taken up."""
+    pending = keys.read(notary.keys, keys.NEXT)
+    if pending is not None and pending.public in {span.public for span in spans}:
+        # Named by the chain, and cut off before the files followed.
+        keys.settle(notary.keys)
+        pending = None
+    return pending or keys.make(notary.keys, keys.NEXT)

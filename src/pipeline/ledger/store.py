@@ -203,7 +203,7 @@ class Ledger:
             self._record(transaction.refusals if transaction else [])
             raise
         if transaction.to_note is not None:
-            self.notary.note(transaction.to_note, self._now())
+            self.notary.note(self, transaction.to_note, self._now())
 
     def rows(self, query: Select[Any], values: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
         """All rows of a query, read in a transaction of its own.

@@ -10,12 +10,31 @@ from pipeline.errors import ChainBroken, Finding
 from pipeline.ledger import keys, tables
 from pipeline.ledger.anchors import Anchor
 from pipeline.ledger.chain import GENESIS, event_hash
-from pipeline.ledger.notary import KEY_MADE, SIGNED, named_key
+from pipeline.ledger.notary import KEY_MADE, SIGNED, lost_by, named_key
 from pipeline.ledger.store import PAGE, Head, Ledger
 
 _REMEDY = "restore the ledger from a backup taken before the change; keep this one as evidence"
 #: Before any number a store can hold as seq, so that an event slipped in before the first is seen.
 _BEFORE_ALL = -(2**63)
+
+
+@dataclass(frozen=True)
+class LostKey:
+    """A key that was declared lost: nothing but people's word says that the next one is rightly the ledger's.
+
+    Attributes:
+        seq, at, actor: the event that says so, when (UTC, ISO 8601), and who wrote it.
+        public: the key that was lost.
+        after: the key that took its place.
+        reason: as it was told.
+    """
+
+    seq: int
+    at: str
+    actor: str
+    public: str
+    after: str
+    reason: str
 
 
 @dataclass(frozen=True)
@@ -27,12 +46,14 @@ class ChainStatus:
         head: the last sound event; note it down elsewhere to detect a cut-off end later.
         fault: the first bad event and what is wrong with it, or None.
         fault_at: its seq, or None.
+        lost: keys that were replaced without their own signature: the event, who wrote it, and why.
     """
 
     events: int
     head: Head
     fault: Finding | None = None
     fault_at: int | None = None
+    lost: tuple[LostKey, ...] = ()
 
     @property
     def intact(self) -> bool:
@@ -93,6 +114,7 @@ class _Seals:
         self._expected = public
         self._keys: list[str] = []
         self._first: Mapping[str, Any] = {}
+        self._lost: list[LostKey] = []
 
     @staticmethod
     def _read(ledger: Ledger) -> Iterator[dict[str, Any]]:
@@ -113,7 +135,13 @@ class _Seals:
         given = self._of(row["seq"])
         if given is None:
             return "bears no signature, although the ledger has a key: the sign-off was not taken by Landed"
-        if row["kind"] == KEY_MADE and row is not self._first:
+        lost = lost_by(row["body"]) if row["kind"] == KEY_MADE and row is not self._first else ""
+        if lost:
+            if not keys.signed(named, text, given):
+                return f"names the key {named[:12]}… in the place of a lost one, but was not signed by it"
+            self._lost.append(LostKey(row["seq"], row["at"], row["actor"], self._keys[-1], named, lost))
+            self._keys.append(named)
+        elif row["kind"] == KEY_MADE and row is not self._first:
             if not keys.handed_over(self._keys[-1], named, text, given):
                 return f"names the key {named[:12]}…, but the ledger's key and that one did not both sign it"
             self._keys.append(named)
@@ -129,6 +157,19 @@ class _Seals:
                 return replace(status, fault=Finding("the ledger", found, _REMEDY), fault_at=0)
             found = f"names the key {self._keys[0][:12]}…, but the ledger's is {self._expected[:12]}…"
             return replace(status, fault=Finding(_place(self._first), found, _REMEDY), fault_at=self._first["seq"])
+        if self._lost and self._expected is not None:
+            last = self._lost[-1]
+            if self._expected not in self._keys[self._keys.index(last.after) :]:
+                found = (
+                    f"declares the key {last.public[:12]}… lost ({last.reason}): it did not sign this, and the key "
+                    f"{self._expected[:12]}… that the ledger is known to have is from before"
+                )
+                remedy = (
+                    "ask the people who answer for the ledger whether it is so, and for the key that took its place"
+                )
+                place = f"event {last.seq} ({KEY_MADE}, {last.at}, by {last.actor})"
+                return replace(status, fault=Finding(place, found, remedy), fault_at=last.seq)
+        status = replace(status, lost=tuple(self._lost))
         for anchor in anchors:
             # Only what the notary wrote bears a time and, with a key, a signature; packs and tags do not.
             if anchor.at and self._keys and anchor.seq >= self._first["seq"]:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 
 from pipeline.charter.words import Scalar
+from pipeline.datasets import undated
 from pipeline.evaluation.figures import show, show_change, show_interval
 from pipeline.evaluation.outcomes import SliceResult
 from pipeline.language.message import joined, say, term
@@ -26,10 +27,11 @@ def model_card(evidence: Evidence) -> Document:
 
 def data_sheet(evidence: Evidence) -> Document:
     """Which data, from whom, how much of it was refused and why, and what it cannot tell."""
-    lead = say(
-        "Data of the source {source} up to {day}, content hash {digest}.",
-        source=evidence.charter.data.source, day=evidence.data.cutoff, digest=evidence.data.digest[:16],
-    )  # fmt: skip
+    told = {"source": evidence.charter.data.source, "digest": evidence.data.digest[:16]}
+    if undated.stands_in(evidence.data.cutoff):
+        lead = say("Data of the source {source}, without dates, content hash {digest}.", **told)
+    else:
+        lead = say("Data of the source {source} up to {day}, content hash {digest}.", day=evidence.data.cutoff, **told)
     sections = (_tables(evidence), _history(evidence), _refused(evidence), _quality(evidence), _personal(evidence))
     return Document("data-sheet", say("Data sheet"), lead, _filled(sections))
 
@@ -53,7 +55,13 @@ def worst(evidence: Evidence) -> tuple[tuple[str, ...], ...]:
     unit = evidence.goal.kpi.unit
     results = (*evidence.evaluation.units[:WORST], *_first_of_each(evidence))
     return tuple(
-        (term(one.slice.replace("_", " ")), one.value, show(one.arm, unit), show(one.baseline, unit)) for one in results
+        (
+            term(one.slice.replace("_", " ")),
+            undated.shown(one.value, evidence.charter.data.period),
+            show(one.arm, unit),
+            show(one.baseline, unit),
+        )
+        for one in results
     )
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from pipeline.datasets import undated
 from pipeline.evaluation.figures import show
 from pipeline.language.message import say, term
 from pipeline.reporting.evidence import Evidence
@@ -40,8 +41,8 @@ def _cautions(evidence: Evidence) -> Iterator[Caution]:
     for one in harmed[:_NAMED]:
         said = say(
             "{slice} {name} is worse off: {ours} with the model, {baseline} under today's rule.",
-            slice=term(one.slice.replace("_", " ")), name=one.value, ours=show(one.arm, unit),
-            baseline=show(one.baseline, unit),
+            slice=term(one.slice.replace("_", " ")), name=undated.shown(one.value, evidence.charter.data.period),
+            ours=show(one.arm, unit), baseline=show(one.baseline, unit),
         )  # fmt: skip
         yield Caution("warning", say("Worse off"), said)
     for control in evidence.controls:

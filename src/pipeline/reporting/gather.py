@@ -6,6 +6,7 @@ from typing import Any
 import pandas as pd
 
 from pipeline.charter.difference import Change
+from pipeline.datasets import undated
 from pipeline.datasets.dataset import Dataset
 from pipeline.evaluation.outcomes import Interval, KpiDefinition, Outcomes
 from pipeline.evaluation.selection import Choice
@@ -52,8 +53,10 @@ def data_shown(dataset: Dataset) -> DataShown:
     )
 
 
-def weekly_points(outcomes: Outcomes, kpi: KpiDefinition, arm: str, baseline: str) -> tuple[WeeklyPoint, ...]:
-    """The KPI per period of two arms, for the chart; empty when the outcomes hold no periods."""
+def weekly_points(
+    outcomes: Outcomes, kpi: KpiDefinition, arm: str, baseline: str, period: str
+) -> tuple[WeeklyPoint, ...]:
+    """The KPI per period (``week`` or ``day``) of two arms, for the chart; empty when the outcomes hold no periods."""
     if outcomes.weekly is None:
         return ()
     sums = outcomes.weekly.groupby(["period", "arm"], sort=True)[[kpi.numerator, kpi.denominator]].sum()
@@ -61,7 +64,8 @@ def weekly_points(outcomes: Outcomes, kpi: KpiDefinition, arm: str, baseline: st
     sides = {"model": ratio.xs(arm, level="arm"), "baseline": ratio.xs(baseline, level="arm")}
     both = pd.DataFrame(sides).dropna().sort_index()
     return tuple(
-        WeeklyPoint(_period(period), float(row["model"]), float(row["baseline"])) for period, row in both.iterrows()
+        WeeklyPoint(undated.shown(_period(first), period), float(row["model"]), float(row["baseline"]))
+        for first, row in both.iterrows()
     )
 
 

@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 from jinja2 import Environment
 from markupsafe import Markup
 
+from pipeline.datasets import undated
 from pipeline.evaluation.figures import show, show_change, signed
 from pipeline.evaluation.outcomes import Interval, KpiDefinition, SliceResult
 from pipeline.language import NAMES, Translator, say, term, translator
@@ -142,6 +143,8 @@ def _environment(language: str) -> Environment:
         "duration": _duration,
         "sentence": lambda text: _sentence(speaks, text),
         "day": lambda day: _day(speaks, day),
+        "dated": lambda day: not undated.stands_in(day),
+        "moment": undated.shown,
         "count": lambda number: f"{number:,}",
     }
     made.globals |= {

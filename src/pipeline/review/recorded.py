@@ -11,12 +11,12 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from pipeline.charter import DecisionName
+from pipeline.charter import DecisionName, Person
 from pipeline.charter.document import MAX_BYTES, Document, UnreadableError, parse
 from pipeline.errors import CharterError, Finding
-from pipeline.ledger import Ledger
+from pipeline.ledger import Ledger, Reader
 from pipeline.review.items import FeedbackItem, Words
-from pipeline.review.requests import ReviewRequest
+from pipeline.review.requests import ReviewRequest, charter_of, iteration_of
 from pipeline.review.signing import SignOutcome, sign
 
 
@@ -111,6 +111,8 @@ def read_recorded(path: Path) -> RecordedAnswers:
 def answer_recorded(ledger: Ledger, request: ReviewRequest, answers: RecordedAnswers) -> tuple[SignOutcome, ...]:
     """Give the recorded answers to a request, in their order, until it is decided.
 
+    A role that the request does not ask, as stop rules have it, has nothing to answer: see :func:`passed_over`.
+
     Returns:
         One outcome per answer given; empty when none are recorded for this review.
 
@@ -118,9 +120,12 @@ def answer_recorded(ledger: Ledger, request: ReviewRequest, answers: RecordedAns
         Refused: the rules do not allow an answer.
     """
     given: list[SignOutcome] = []
+    silent = {person.id for person in passed_over(ledger, request, answers)}
     for recorded in answers.to(request.iteration, request.stage):
         if given and given[-1].decision is not None:
             break
+        if recorded.person in silent:
+            continue
         chosen = recorded.answer(request)
         given.append(
             sign(
@@ -129,6 +134,16 @@ def answer_recorded(ledger: Ledger, request: ReviewRequest, answers: RecordedAns
             )
         )  # fmt: skip
     return tuple(given)
+
+
+def passed_over(reader: Reader, request: ReviewRequest, answers: RecordedAnswers) -> tuple[Person, ...]:
+    """Whose recorded answers to a request are not given, because it asks their role for no decision."""
+    charter, roles = (
+        charter_of(iteration_of(reader, request)),
+        {role for each in request.signers.values() for role in each},
+    )
+    people = (charter.person(one.person) for one in answers.to(request.iteration, request.stage))
+    return tuple(person for person in people if person is not None and person.role not in roles)
 
 
 def _document(path: Path) -> Document:

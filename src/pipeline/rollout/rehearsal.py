@@ -12,14 +12,14 @@ from pipeline.errors import Finding, LandedError, Refused
 from pipeline.language.message import say
 from pipeline.ledger import Ledger, Reader, verify
 from pipeline.ledger.store import to_event
-from pipeline.ledger.tables import arms, events, iterations, releases, work
+from pipeline.ledger.tables import arms, events, iterations, releases, signatures, work
 from pipeline.rollout.stack import top
 from pipeline.rollout.switch import newest_charter, resume, standing, stop, stopped
 from pipeline.verdicts import Verdict
 
 REHEARSED = "rollout.rehearsed"
-#: What the switch and the serving of today's rule read; nothing else leaves the ledger.
-_COPIED: tuple[Table, ...] = (events, iterations, releases, arms, work)
+#: What the switch, the serving of today's rule and the check of the chain read; nothing else leaves the ledger.
+_COPIED: tuple[Table, ...] = (events, signatures, iterations, releases, arms, work)
 
 
 @dataclass(frozen=True)

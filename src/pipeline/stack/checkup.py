@@ -61,6 +61,7 @@ def checkup(settings: Settings) -> tuple[Check, ...]:
         _reached("ledger", "LANDED_LEDGER_URL", lambda: _ledger(settings)),
         _reached("MLflow's store", "LANDED_MLFLOW_URL", lambda: _mlflow(settings)),
         _reached("Prefect", "LANDED_PREFECT_URL", lambda: _prefect(settings)),
+        _reached("notices", "LANDED_NOTIFY", lambda: _notices(settings)),
         *ports(settings),
         browser(),
     )
@@ -200,6 +201,11 @@ def _prefect(settings: Settings) -> str:
     if settings.prefect_url:
         return f"{settings.prefect_url} answers"
     return "a server of its own, started when one is needed"
+
+
+def _notices(settings: Settings) -> str:
+    named = settings.channels
+    return f"by {', '.join(named)}" if named else "nobody is told: LANDED_NOTIFY names no channel"
 
 
 def _standing(folder: Path) -> Path:

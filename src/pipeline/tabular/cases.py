@@ -9,9 +9,10 @@ import pandas as pd
 
 from pipeline.charter import Charter
 from pipeline.datasets.dataset import Tables
+from pipeline.datasets.undated import DAYS
 from pipeline.errors import DataError, Finding
 from pipeline.tabular.parameters import Business, business_of, label, shape_of
-from pipeline.tabular.source import DAYS, PERIOD, UNIT
+from pipeline.tabular.source import PERIOD, UNIT
 from pipeline.tabular.values import Bools, Floats, Ints
 
 _YES = ("true", "1", "1.0", "yes", "y")

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from pipeline.charter import Candidate, Charter
+from pipeline.datasets.undated import MOST
 
 Scalar = bool | int | float | str
 Task = Literal["binary", "multiclass", "regression"]
@@ -32,7 +33,7 @@ class Business(Parameters):
     positive: Annotated[Scalar | None, Field(description="binary: the target's value that asks for action")] = None
     classes: Annotated[str, Field(description="multiclass: the target's values, with commas")] = ""
     time: Annotated[str, Field(description="the column of dates; without one, cases are dealt into seeded groups")] = ""
-    groups: Annotated[int, Field(ge=8, le=520, description="without time: groups that stand in for periods")] = 12
+    groups: Annotated[int, Field(ge=8, le=MOST, description="without time: groups that stand in for periods")] = 12
     together: Annotated[str, Field(description="without time: column whose equal values stay in one group")] = ""
     unit: Annotated[str, Field(description="the column of the unit that is rolled out to, such as store")] = ""
     lots: Annotated[int, Field(ge=2, le=1000, description="without a unit: seeded lots that stand in for units")] = 20

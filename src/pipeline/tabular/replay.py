@@ -63,7 +63,7 @@ def played(
     weekly = whole.groupby(["arm", PERIOD], sort=True)[counted].sum().reset_index()
     one = whole[whole["arm"] == next(iter(arms))]
     basis = say(
-        "{cases} cases of {units} units after {cutoffs} cutoffs, each decided by what was known before; a decision is "
+        "{cases} cases of {units} units (cutoffs: {cutoffs}), each decided by what was known before; a decision is "
         "taken not to change what became of the case",
         cases=f"{len(one):,}", units=one[UNIT].nunique(), cutoffs=len(cutoffs),
     )  # fmt: skip

@@ -1,6 +1,5 @@
 """Reading the table of a project: one CSV or Parquet file and its contract, with period and unit of every row."""
 
-from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -10,15 +9,13 @@ from numpy.typing import NDArray
 
 from pipeline.charter import Charter
 from pipeline.datasets.parquet import read_parquet
+from pipeline.datasets.undated import DAYS, ORIGIN
 from pipeline.errors import DataError, Finding
 from pipeline.tabular.parameters import Business, business_of, label, slug
 from pipeline.tabular.rules import CONTRACT, HEADINGS
 
 #: Added to every table: the first day of a row's period, and the unit it belongs to.
 PERIOD, UNIT = "period", "unit"
-#: The first period of cases without dates: far from any real one, so that nobody takes it for one.
-ORIGIN = date(1900, 1, 1)
-DAYS = {"week": 7, "day": 1}
 
 
 def tables_at(charter: Charter, location: Path) -> dict[str, pd.DataFrame]:

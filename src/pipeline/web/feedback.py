@@ -7,6 +7,7 @@ from pydantic import ValidationError
 from starlette.responses import RedirectResponse, Response
 
 from pipeline.charter import Person
+from pipeline.datasets import undated
 from pipeline.errors import CharterError, Finding
 from pipeline.language import joined, say
 from pipeline.problems.patching import apply_patch_for_problem
@@ -177,7 +178,11 @@ def _places(shown: ReviewShown) -> list[tuple[str, str]]:
     """Where something may have been seen: the slices and units of the evidence, as form value and as words."""
     evaluation = shown.pack.evidence.evaluation if shown.pack else None
     found = (*evaluation.slices, *evaluation.units) if evaluation else ()
-    words = {f"{one.slice}\n{one.value}": f"{one.slice.replace('_', ' ')}: {one.value}" for one in found}
+    period = shown.charter.data.period
+    words = {
+        f"{one.slice}\n{one.value}": f"{one.slice.replace('_', ' ')}: {undated.shown(one.value, period)}"
+        for one in found
+    }
     return list(words.items())[:_PLACES_SHOWN]
 
 

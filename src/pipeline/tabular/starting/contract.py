@@ -39,7 +39,7 @@ def _rule(
         rule |= {"may_be_empty": "true", "meaning": f"foreseen; empty while nobody knows; {rule['meaning']}"}
         if classes:
             return rule | {"type": "text", "values": OR.join(classes)}
-    if kind == "text" and 0 < cells.nunique() <= MOST_CATEGORIES:
+    if kind == "text" and name not in profile.personal and 0 < cells.nunique() <= MOST_CATEGORIES:
         rule["values"] = OR.join(sorted(map(str, cells.unique())))
     if kind in ("number", "whole") and len(cells):
         rule |= _bounds(column, whole=kind == "whole")

@@ -1,11 +1,13 @@
 """What the columns of a file look like: types by reading them, bounds by Pandera, roles by what they hold."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import pandas as pd
 import pandera.pandas as pa
 
+from pipeline.compliance.personal import sampled, signs
 from pipeline.datasets.parquet import read_parquet
 from pipeline.errors import DataError, Finding
 from pipeline.tabular.parameters import Task, slug
@@ -42,6 +44,11 @@ class Profile:
     unit: str
     targets: tuple[tuple[str, Task, str], ...]
 
+    @cached_property
+    def personal(self) -> dict[str, str]:
+        """Columns that look like personal data, each with why; their values are repeated nowhere."""
+        return {sign.column: sign.kind for sign in signs(sampled({"": self.frame}, seed=0))}
+
     def kind(self, column: str) -> str:
         """Its type in the contract's words."""
         cells = self.frame[column]
@@ -60,6 +67,8 @@ class Profile:
             return "nothing"
         if self.kind(column) in ("text", "truth"):
             values = sorted(map(str, cells.unique()))
+            if column in self.personal:
+                return f"{len(values)} values, perhaps personal data ({self.personal[column]})"
             return f"{len(values)} values: {', '.join(values[:4])}{' …' if len(values) > 4 else ''}"
         if self.kind(column) == "date":
             return f"{cells.min():%Y-%m-%d} to {cells.max():%Y-%m-%d}"

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from email.utils import parseaddr
@@ -83,7 +84,7 @@ class Starting:
         said = "" if found is None else found.sentence
         _write(charter, _rendered("charter.yaml.tmpl", **words, worst=worst, coverage=share, measured=said))
         left = len(list(unfilled(parse(charter.read_bytes()).data)))
-        return Started(folder, charter, left, _notes(plan, found, answers))
+        return Started(folder, charter, left, _notes(plan, found, answers, profile.personal))
 
 
 @dataclass(frozen=True)
@@ -219,12 +220,17 @@ def _person(text: str, who: str) -> dict[str, str]:
     return {"id": person, "name": _quoted(name), "channel": channel}
 
 
-def _notes(plan: Plan, found: _Measured | None, answers: Answers) -> tuple[str, ...]:
+def _notes(plan: Plan, found: _Measured | None, answers: Answers, personal: Mapping[str, str]) -> tuple[str, ...]:
     notes = []
     if found is not None and answers.goal is not None and answers.goal <= found.baseline:
         notes.append(f"The target {answers.goal:g} asks for no more than today gives. {found.sentence}")
     if not plan.time:
         notes.append("No column of dates is used: what is judged on seeded groups need not hold at a later time.")
+    notes += [
+        f"{name} looks like personal data ({why}): leave it out of the table, or write its purpose under "
+        "compliance.personal_data; until then nobody may advance."
+        for name, why in personal.items()
+    ]
     return tuple(notes)
 
 
