@@ -107,9 +107,9 @@ def test_a_model_says_the_same_of_every_series(train_on, units, place, problem, 
         model, charter=model.charter.model_copy(update={"model": rules.model.model_copy(update={"train_on": train_on})})
     )
     panel = problem._newest(rules, place)
-    work = partial(told, arm.charter, arm, units, explained=None)
-    whole = work(panel=panel)
-    parts = side_by_side(worked(parts_of(panel, {1, 3}), lambda part: work(panel=part)))
+    work = partial(told, arm.charter, arm, units, None)
+    whole = work(panel)
+    parts = side_by_side(worked(parts_of(panel, {1, 3}), work))
     for name in ("orders", "incumbent", "by_model", "outside", "standing"):
         assert np.array_equal(getattr(parts, name), getattr(whole, name)), name
     for name in ("rows", "names", "effects"):

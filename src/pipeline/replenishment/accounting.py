@@ -90,7 +90,7 @@ def side_by_side(parts: Sequence[Told]) -> Told:
     )
 
 
-def told(charter: Charter, arm: Arm, units: Sequence[str] | None, panel: Panel, explained: int | None) -> Told:
+def told(charter: Charter, arm: Arm, units: Sequence[str] | None, explained: int | None, panel: Panel) -> Told:
     """The orders of :func:`pipeline.replenishment.teams.orders_of`, each with what there is to say of it."""
     listed = panel.listed[-1]
     everywhere = np.ones(panel.size, np.bool_)
@@ -148,12 +148,6 @@ def saved(business: Business, panel: Panel, overrides: pd.DataFrame) -> NDArray[
 
 def _cost(business: Business, stock: float, demand: float) -> float:
     return business.holding_cost * max(stock - demand, 0.0) + business.shortage_cost * max(demand - stock, 0.0)
-
-
-def cutoff(panel: Panel) -> date:
-    """Monday of the last week the orders know."""
-    day: date = panel.weeks[-1].astype("datetime64[D]").item()
-    return day
 
 
 def _drivers(model: LightGBMForecaster, matrix: NDArray[np.float32], rows: NDArray[np.int64]) -> Drivers:

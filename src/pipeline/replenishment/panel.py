@@ -69,6 +69,12 @@ class Panel:
         return len(self.weeks)
 
     @property
+    def last(self) -> date:
+        """Monday of the last week."""
+        day: date = self.weeks[-1].astype("datetime64[D]").item()
+        return day
+
+    @property
     def size(self) -> int:
         """N, the number of series."""
         return len(self.series)
