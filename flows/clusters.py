@@ -14,6 +14,8 @@ from urllib.parse import urlsplit
 
 from prefect import flow, task
 from prefect.cache_policies import NO_CACHE
+from prefect.server.api.server import SubprocessASGIServer
+from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from pipeline.errors import Finding, LedgerError
 from pipeline.problems.parts import Parts
@@ -52,10 +54,21 @@ def on_dask(settings: Settings, body: Callable[[Parts], Result]) -> Result:
         return body(Parts(settings.partition, scratch, _mapped))
 
     try:
-        return parts()
+        with temporary_settings({PREFECT_API_URL: _server()}):
+            return parts()
     except KilledWorker as error:
         remedy = "give the workers more memory, or make parts smaller with LANDED_PARTITION"
         raise _refused("LANDED_ENGINE", f"a part was given up, its workers died each time: {error}", remedy) from None
+
+
+def _server() -> str:
+    """Prefect's API; a server of this process's own is started before, or every worker would start one for itself."""
+    standing = PREFECT_API_URL.value()
+    if standing:
+        return str(standing)
+    own: Any = SubprocessASGIServer()
+    own.start()
+    return str(own.api_url)
 
 
 @task(name="part", cache_policy=NO_CACHE, persist_result=False)
