@@ -79,7 +79,7 @@ docs: $(READY) ## write the pages of reference anew and build the documentation 
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --quiet --clean
 
 lock: $(READY) ## resolve the pinned packages anew (needs uv on the PATH)
-	uv pip compile pyproject.toml --extra dev --extra docs --extra postgres --extra s3 --universal --generate-hashes --no-annotate --no-header \
+	uv pip compile pyproject.toml --extra dev --extra docs --extra postgres --extra s3 --extra dask --universal --generate-hashes --no-annotate --no-header \
 		--no-emit-index-url --no-emit-find-links --python-version 3.11 --constraint constraints.txt --output-file constraints.txt
 
 clean: ## remove everything that was generated: .venv, data, reports, caches

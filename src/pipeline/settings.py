@@ -141,6 +141,16 @@ class Settings(BaseSettings):
         default=SecretStr(""), description="32 characters or more that sign the site's short-lived cookies"
     )
     mlflow_page: str = Field(default="", description="address of MLflow's page, for links; no links if empty")
+    engine: Literal["local", "dask"] = Field(
+        default="local", description="who works on the parts of large data: this process, or a Dask cluster"
+    )
+    dask_address: str = Field(default="", description="scheduler of a Dask cluster; one of its own on here if empty")
+    dask_workers: int = Field(
+        default=0, ge=0, description="processes of a Dask cluster of its own; one for each core if 0"
+    )
+    partition: int = Field(
+        default=50_000, ge=1, description="series worked on at a time, in whole stores; results do not depend on it"
+    )
     prefect_page: str = Field(default="", description="address of Prefect's page, for links; no links if empty")
     notify: SecretStr = Field(
         default=SecretStr(""),

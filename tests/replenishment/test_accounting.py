@@ -57,9 +57,9 @@ def test_a_case_the_model_never_saw_is_named(tmp_path, rules):
     fitted.save(tmp_path)
     candidate = type("Candidate", (), {"directory": tmp_path})()
     arm = Arm("m", rules, candidate)
-    usual = told(rules, arm, None, panel, 0)
+    usual = told(rules, arm, None, 0, panel)
     huge = replace(panel, sales=panel.sales * 1000)
-    strange = told(rules, arm, None, huge, 0)
+    strange = told(rules, arm, None, 0, huge)
     assert (usual.outside == "").mean() > 0.5
     assert (strange.outside[strange.by_model] != "").all()
     assert "log_level" in strange.outside

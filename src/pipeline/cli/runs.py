@@ -1,7 +1,8 @@
 """``landed run``, ``landed play`` and ``landed decide``: the loop from the command line."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import date
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
     from flows.case import CaseRow
     from pipeline.charter import Charter
     from pipeline.ledger import IterationRecord, Ledger
+    from pipeline.problems.parts import Parts
+    from pipeline.rollout.serving import Served
+    from pipeline.settings import Settings
 
 DataFolder = Annotated[
     Path | None, typer.Option("--data", help="folder of the data source; data/SOURCE if not given", show_default=False)
@@ -128,9 +132,10 @@ def decide(
     from pipeline.rollout.overriding import record_served
     from pipeline.rollout.serving import serve
 
-    location = data or settings.source(found.data.source)
+    location, told = data or settings.source(found.data.source), overrides is not None
     with Ledger(settings.ledger) as ledger:
-        served = serve(ledger, settings, found.project, location, model, told=overrides is not None, explained=explain)
+        asked = partial(serve, ledger, settings, found.project, location, model, told=told, explained=explain)
+        served = _by_engine(settings, lambda parts: asked(parts=parts))
         decisions, changed = with_overrides(served, overrides)
         with ledger.transaction() as tx:
             # Inside the transaction: a batch that cannot be written is not on record.
@@ -146,8 +151,8 @@ def decide(
         beside = out.with_suffix(".explained.csv")
         write(explanation(served, decisions), beside)
     if as_json:
-        told = {"decisions": len(decisions), "out": out, "by": served.alias, "version": served.version}
-        print_json({**told, "proposal": served.proposal, "overridden": len(changed)})
+        shown = {"decisions": len(decisions), "out": out, "by": served.alias, "version": served.version}
+        print_json({**shown, "proposal": served.proposal, "overridden": len(changed)})
         return
     if explain:
         typer.echo(f"what moved each of them is in {beside}")
@@ -164,6 +169,20 @@ def decide(
         typer.secho("! No unit follows a model: these decisions are today's rule.", err=True, fg="yellow")
     by = f"the rule {served.version}" if served.alias == "baseline" else f"{served.alias} version {served.version}"
     typer.echo(f"{len(served.decisions)} decisions by {by} written to {out}")
+
+
+def _by_engine(settings: "Settings", work: "Callable[[Parts], Served]") -> "Served":
+    """The work on parts of large data done by this process, or by a cluster."""
+    from pipeline.problems.parts import Parts
+
+    if settings.engine == "local":
+        return work(Parts(settings.partition, settings.data / "parts"))
+    from pipeline.addresses import require_prefect
+
+    require_prefect(settings)
+    from flows.clusters import on_dask
+
+    return on_dask(settings, work)
 
 
 def _case(ledger: "Ledger", project: str, rows: "Sequence[CaseRow]") -> dict[str, object]:

@@ -1,5 +1,7 @@
 """Reading a Parquet file that somebody brings: broken in any way it is one error, and it unpacks within bounds."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pandas as pd
@@ -27,6 +29,21 @@ def read_parquet(path: Path) -> pd.DataFrame:
         raise
     # A broken file makes Arrow and pandas raise nearly anything: KeyError, TypeError, RecursionError, MemoryError …
     except Exception as error:
+        raise ValueError(str(error) or type(error).__name__) from error
+
+
+@contextmanager
+def batches(path: Path, rows: int) -> Iterator[tuple[pa.Schema, Iterator[pa.RecordBatch]]]:
+    """The schema of a file and its rows, so many at a time.
+
+    Raises:
+        ValueError: as :func:`read_parquet`, also while the rows are gone through.
+    """
+    try:
+        _require_bounds(path)
+        with pq.ParquetFile(path) as file:
+            yield file.schema_arrow, file.iter_batches(rows)
+    except (pa.ArrowException, OSError) as error:
         raise ValueError(str(error) or type(error).__name__) from error
 
 

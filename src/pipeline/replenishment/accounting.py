@@ -16,7 +16,7 @@ from pipeline.replenishment.forecast import THREADS, LightGBMForecaster
 from pipeline.replenishment.limiting import features_of, outside_of
 from pipeline.replenishment.panel import Bools, Ints, Panel
 from pipeline.replenishment.parameters import Business
-from pipeline.replenishment.teams import asked_of, decider, orders_of
+from pipeline.replenishment.teams import ASKED, asked_of, decider, orders_of
 
 #: Drivers named for each order.
 NAMED = 3
@@ -69,21 +69,42 @@ class Told:
         )
 
 
-def told(charter: Charter, arm: Arm, units: Sequence[str] | None, panel: Panel, explained: int | None) -> Told:
+def side_by_side(parts: Sequence[Told]) -> Told:
+    """What was said of the parts of a chain, as of one."""
+    before = np.cumsum([0, *(len(part.orders) for part in parts[:-1])])
+    drivers = [(start, part.drivers) for start, part in zip(before, parts, strict=True) if part.drivers is not None]
+    return Told(
+        orders=np.concatenate([part.orders for part in parts]),
+        incumbent=np.concatenate([part.incumbent for part in parts]),
+        by_model=np.concatenate([part.by_model for part in parts]),
+        outside=np.concatenate([part.outside for part in parts]),
+        standing=np.concatenate([part.standing for part in parts]),
+        drivers=Drivers(
+            rows=np.concatenate([start + one.rows for start, one in drivers]),
+            names=np.concatenate([one.names for _, one in drivers]),
+            effects=np.concatenate([one.effects for _, one in drivers]),
+            gap=max(one.gap for _, one in drivers),
+        )
+        if drivers
+        else None,
+    )
+
+
+def told(charter: Charter, arm: Arm, units: Sequence[str] | None, explained: int | None, panel: Panel) -> Told:
     """The orders of :func:`pipeline.replenishment.teams.orders_of`, each with what there is to say of it."""
     listed = panel.listed[-1]
     everywhere = np.ones(panel.size, np.bool_)
     rest = Arm("rest", charter, baseline=charter.kpi.baseline.policy)
-    incumbent = np.where(listed, decider(rest, panel, everywhere)(panel), 0)
+    incumbent = np.where(listed, decider(rest, panel, everywhere, "everywhere")(panel), 0)
     outside: Names = np.full(panel.size, "", dtype=object)
     asked = asked_of(charter, units, panel)
     ours, drivers = asked & listed, None
-    if arm.candidate is None or not ours.any():
+    if arm.candidate is None or not panel.chain.some(("ours",), ours):
         ours = np.zeros(panel.size, np.bool_)
     else:
         model = LightGBMForecaster.load(arm.candidate.directory)
         rows = np.flatnonzero(ours)
-        matrix = features_of(model, arm.charter, panel, asked)[:, rows]
+        matrix = features_of(model, arm.charter, panel, asked, ASKED)[:, rows]
         outside[rows] = outside_of(model, matrix)
         if explained is None or explained > 0:
             chosen = sample(len(rows), explained, charter.seed)
@@ -129,17 +150,13 @@ def _cost(business: Business, stock: float, demand: float) -> float:
     return business.holding_cost * max(stock - demand, 0.0) + business.shortage_cost * max(demand - stock, 0.0)
 
 
-def cutoff(panel: Panel) -> date:
-    """Monday of the last week the orders know."""
-    day: date = panel.weeks[-1].astype("datetime64[D]").item()
-    return day
-
-
 def _drivers(model: LightGBMForecaster, matrix: NDArray[np.float32], rows: NDArray[np.int64]) -> Drivers:
     """LightGBM's own SHAP values (TreeSHAP; Lundberg et al., Nature Machine Intelligence 2, 2020), mean over the weeks.
 
     The model predicts the logarithm of demand over the series' usual level, so that a contribution is a factor on it.
     """
+    if not len(rows):
+        return Drivers(rows, np.empty((0, NAMED), dtype=object), np.empty((0, NAMED)), 0.0)
     flat = np.ascontiguousarray(matrix).reshape(-1, matrix.shape[2])
     parts = np.asarray(model.booster_.predict(flat, pred_contrib=True, num_threads=THREADS), np.float64)
     raw = np.asarray(model.booster_.predict(flat, raw_score=True, num_threads=THREADS), np.float64)

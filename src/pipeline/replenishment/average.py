@@ -11,7 +11,8 @@ strongly towards the chain's.
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.replenishment.history import LEAST_LEVEL, History, group_ratio
+from pipeline.replenishment.history import LEAST_LEVEL, History
+from pipeline.replenishment.panel import Floats
 
 #: Weeks after which a week counts half in the quick level and in the slow one.
 QUICK, SLOW = 6.0, 60.0
@@ -31,16 +32,25 @@ def seasonal_mean(history: History, known: int) -> NDArray[np.float64]:
     A level is weighted units over weighted seasonal factors of the usable cells (a ratio estimate, so that one quiet
     week with a small factor cannot blow it up).
     """
-    index = history.season(known)[history.department]
+    index = history.season(known)
     recent = slice(max(known - MEMORY, 0), known)
-    units, factor = history.demand[recent], index[:, history.iso[recent]].T * history.usable[recent]
-    age = np.arange(len(units))[::-1]
-    # float32 as the history: sums over the weeks of a whole chain in one product of a row and a matrix.
-    quick, slow = (np.power(0.5, age / half).astype(np.float32) for half in (QUICK, SLOW))
-    slow_units, slow_weeks = np.asarray(slow @ units, np.float64), np.asarray(slow @ factor, np.float64)
-    by_product = group_ratio(slow_units, slow_weeks, history.product)
+    units = history.demand[recent]
+    factor = history.by_department(index[:, history.iso[recent]]).T * history.usable[recent]
+    slow_units, slow_weeks = _faded(units, SLOW), _faded(factor, SLOW)
+    by_product = history.ratio(("average", known), slow_units, slow_weeks, "product")
     level = (slow_units + PRODUCT_WEEKS * by_product) / (slow_weeks + PRODUCT_WEEKS)
     lean = SLOW_WEEKS + SLOW_UNITS / np.maximum(level, LEAST_UNITS)
-    level = (quick @ units + lean * level) / (quick @ factor + lean)
-    targets = index[:, history.iso[known : known + history.lead_time]].T
+    level = (_faded(units, QUICK) + lean * level) / (_faded(factor, QUICK) + lean)
+    targets = history.by_department(index[:, history.iso[known : known + history.lead_time]]).T
     return np.asarray(np.maximum(level, LEAST_LEVEL)[None, :] * targets, dtype=np.float64)
+
+
+def _faded(rows: Floats, half_life: float) -> NDArray[np.float64]:
+    """(N,) sum of weekly rows, the newest whole, one ``half_life`` weeks older by half.
+
+    Added row by row: a product of matrices adds in an order that depends on how many series there are.
+    """
+    total = np.zeros(rows.shape[1], np.float64)
+    for weight, row in zip(np.power(0.5, np.arange(len(rows))[::-1] / half_life), rows, strict=True):
+        total += weight * row
+    return total

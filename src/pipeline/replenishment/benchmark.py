@@ -21,7 +21,7 @@ def benchmark_orders(panel: Panel, cover: float = BENCHMARK_COVER) -> Ints:
     """Order up to ``cover`` weeks of the official forecast, the last week by the part of it that is covered."""
     forecast = benchmark_forecast(panel, math.ceil(cover))
     covered = np.clip(cover - np.arange(len(forecast)), 0, 1)
-    return order_up_to(covered @ forecast, position(panel))
+    return order_up_to((covered[:, None] * forecast).sum(axis=0), position(panel))
 
 
 def benchmark_forecast(panel: Panel, weeks: int) -> NDArray[np.float64]:
@@ -39,8 +39,10 @@ def benchmark_forecast(panel: Panel, weeks: int) -> NDArray[np.float64]:
 def global_factors(panel: Panel) -> NDArray[np.float64]:
     """(53,) mean in-stock sales of each ISO week over the mean of all weeks; 1 for a week never seen."""
     known = panel.in_stock & panel.listed
-    cells = known.sum(axis=1)
-    mean = np.divide((panel.sales * known).sum(axis=1), cells, out=np.zeros(len(cells)), where=cells > 0)
+    # Whole numbers add up exactly in any order, and so over the parts of a chain too.
+    share = np.stack([(panel.sales * known).sum(axis=1, dtype=np.float64), known.sum(axis=1, dtype=np.float64)])
+    units, cells = panel.chain.added(("weeks", panel.periods), share)
+    mean = np.divide(units, cells, out=np.zeros(len(cells)), where=cells > 0)
     iso, used = iso_week(panel.weeks), cells > 0
     sums = np.bincount(iso[used], mean[used], minlength=ISO_WEEKS)
     counts = np.bincount(iso[used], minlength=ISO_WEEKS)

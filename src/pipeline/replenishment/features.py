@@ -7,16 +7,18 @@ unit a month and one that sells hundreds a week. A group of features is what a c
 """
 
 from collections.abc import Callable, Mapping
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.replenishment.history import History, group_ratio
+from pipeline.replenishment.chain import together
+from pipeline.replenishment.history import Group, History
 from pipeline.replenishment.panel import Floats
 from pipeline.replenishment.season import YEAR
 
 Array = NDArray[np.floating]
-Group = Callable[[History, int], dict[str, Array]]
+Maker = Callable[[History, int], dict[str, Array]]
 
 LAGS = 4
 WINDOWS = (2, 4, 8, 13, 26, 52)
@@ -49,9 +51,8 @@ def season(history: History, known: int) -> dict[str, Array]:
     past = history.iso[max(known - QUARTER, 0) : known]
     angle = 2 * np.pi * history.iso[targets] / YEAR
     ones = np.ones((1, history.panel.size))
-    by_department = index[history.department]
-    recent = by_department[:, past].mean(axis=1)
-    factor = by_department[:, history.iso[targets]].T
+    recent = history.by_department(index[:, past].mean(axis=1))
+    factor = history.by_department(index[:, history.iso[targets]]).T
     return {
         "year_sin": np.sin(angle)[:, None] * ones,
         "year_cos": np.cos(angle)[:, None] * ones,
@@ -83,34 +84,45 @@ def intermittency(history: History, known: int) -> dict[str, Array]:
 
 def last_year(history: History, known: int) -> dict[str, Array]:
     """The same weeks a year ago, of the series and of its product in all stores, relative to that year's mean."""
-    rows, of_product = [], []
-    for horizon in range(1, history.lead_time + 1):
-        back = YEAR - horizon
-        middle = max(back - 1, 0)
-        around_units = history.total(history.units, known, 3, back=middle)
-        around_weeks = history.total(history.count, known, 3, back=middle)
-        year_units = history.total(history.units, known, YEAR)
-        year_weeks = history.total(history.count, known, YEAR)
-        enough = known >= YEAR + 2
-        rows.append(np.where(enough, _divided(around_units, around_weeks) / history.level(known), np.nan))
-        ratio = group_ratio(around_units, np.maximum(around_weeks, 1e-9), history.product)
-        year = group_ratio(year_units, np.maximum(year_weeks, 1e-9), history.product)
-        of_product.append(np.where(enough, _divided(ratio, year), np.nan))
-    return {"last_year": np.stack(rows), "last_year_product": np.stack(of_product)}
+    enough, horizons = known >= YEAR + 2, range(1, history.lead_time + 1)
+    level, year, *around = together(
+        lambda: history.level(known),
+        lambda: _of_product(history, known, YEAR, 0),
+        *(partial(_of_product, history, known, 3, _middle(horizon)) for horizon in horizons),
+    )
+    rows = [history.mean(known, 3, back=_middle(horizon)) / level for horizon in horizons]
+    of_product = [_divided(ratio, year) for ratio in around]
+    return {
+        "last_year": np.where(enough, np.stack(rows), np.nan),
+        "last_year_product": np.where(enough, np.stack(of_product), np.nan),
+    }
+
+
+def _middle(horizon: int) -> int:
+    """Weeks from the end of the week after the target's own a year ago to the end of the history."""
+    return max(YEAR - horizon - 1, 0)
+
+
+def _of_product(history: History, known: int, window: int, back: int) -> Array:
+    """(N,) mean demand of each series' product in the window; 0 where no week is usable."""
+    units, weeks = (history.total(sums, known, window, back) for sums in (history.units, history.count))
+    return history.ratio(("sold", known, window, back), units, np.maximum(weeks, 1e-9), "product")
 
 
 def hierarchy(history: History, known: int) -> dict[str, Array]:
     """What the same product in other stores, the store and the department sold lately against their own level."""
     size = history.level(known)
-    found: dict[str, Array] = {}
-    for name, groups in (("product", history.product), ("store", history.store), ("department", history.department)):
-        for window in (4, QUARTER):
-            weeks = history.total(history.count, known, window)
-            found[f"{name}_{window}"] = group_ratio(history.total(history.units, known, window), weeks * size, groups)
     ones = np.ones(len(size))
-    found["product_level"] = group_ratio(size, ones, history.product) / size
-    found["store_level"] = group_ratio(size, ones, history.store) / size
-    return found
+    groups: tuple[Group, ...] = ("product", "store", "department")
+
+    def lately(group: Group, window: int) -> Array:
+        units, weeks = (history.total(sums, known, window) for sums in (history.units, history.count))
+        return history.ratio(("lately", known, window), units, weeks * size, group)
+
+    asked = {f"{group}_{window}": partial(lately, group, window) for group in groups for window in (4, QUARTER)}
+    levels = {f"{group}_level": partial(history.ratio, ("size", known), size, ones, group) for group in groups[:2]}
+    found = dict(zip((*asked, *levels), together(*asked.values(), *levels.values()), strict=True))
+    return {name: values / size if name in levels else values for name, values in found.items()}
 
 
 def promotions(history: History, known: int) -> dict[str, Array]:
@@ -159,7 +171,7 @@ def stockouts(history: History, known: int) -> dict[str, Array]:
 
 
 #: Feature groups by the name a charter uses; :mod:`pipeline.replenishment.offers` names the same.
-GROUPS: Mapping[str, Group] = {
+GROUPS: Mapping[str, Maker] = {
     "recent_sales": recent_sales,
     "level": level,
     "season": season,
@@ -181,8 +193,8 @@ def features_at(history: History, known: int, groups: tuple[str, ...]) -> tuple[
     """
     shape = (history.lead_time, history.panel.size)
     columns: dict[str, Array] = {"horizon": np.arange(1.0, shape[0] + 1)[:, None] * np.ones((1, shape[1]))}
-    for group in groups:
-        columns |= GROUPS[group](history, known)
+    for found in together(*(partial(GROUPS[group], history, known) for group in groups)):
+        columns |= found
     planes = np.empty((len(columns), *shape), np.float32)
     for plane, values in zip(planes, columns.values(), strict=True):
         plane[:] = values
@@ -200,11 +212,12 @@ def _uplift(history: History, known: int) -> Array:
     promoted_units = history.units[known] - history.plain_units[known]
     promoted_weeks = history.count[known] - history.plain_count[known]
     expected = promoted_weeks * size
-    chain = promoted_units.sum() / expected.sum() if expected.sum() > 0 else 1.0
-    units = np.bincount(history.product, promoted_units)
-    base = np.bincount(history.product, expected)
-    prior = np.bincount(history.product, size) / np.maximum(np.bincount(history.product), 1) * UPLIFT_PRIOR
-    by_product = ((units + chain * prior) / (base + prior))[history.product]
+    figures = [promoted_units, expected, size, np.ones(len(size))]
+    (units, base, sizes, series), (all_units, all_base, *_) = history.totals(("uplift", known), figures, "product")
+    chain = all_units / all_base if all_base > 0 else 1.0
+    prior = sizes / np.maximum(series, 1) * UPLIFT_PRIOR
+    by_product = np.divide(units + chain * prior, base + prior, out=np.ones(len(prior)), where=series > 0)
+    by_product = by_product[history.groups["product"][0]]
     own = size * UPLIFT_PRIOR
     return np.asarray((promoted_units + by_product * own) / (expected + own))
 

@@ -63,21 +63,31 @@ class Players:
 
 
 def tables_at(location: Path, spec: WorldSpec) -> dict[str, pd.DataFrame]:
-    """The newest exports; where nothing is yet, the retailer is founded and exported first.
-
-    A directory that holds Parquet tables itself is read as it is.
+    """The tables of the newest exports.
 
     Raises:
         DataError: when exports or the world's state cannot be read.
     """
+    with exports_at(location, spec) as directory:
+        return read_exports(directory)
+
+
+@contextmanager
+def exports_at(location: Path, spec: WorldSpec) -> Iterator[Path]:
+    """The directory of the newest exports, which stay while they are read.
+
+    Where nothing is yet, the retailer is founded and exported first. A directory that holds Parquet tables itself is
+    read as it is.
+    """
     if (location / "sales.parquet").exists():
-        return read_exports(location)
+        yield location
+        return
     with _alone(location):
         clock = _clock(location)
         if clock is None:
             world.save(world.found(spec), location / WORLDS)
             clock = spec.weeks
-        return read_exports(_exported(location, clock))
+        yield _exported(location, clock)
 
 
 def play_field(

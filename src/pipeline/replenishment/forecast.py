@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Self
 
@@ -15,13 +16,14 @@ from pipeline.errors import Finding, ModelError
 from pipeline.models.boosters import read_booster
 from pipeline.replenishment.average import seasonal_mean
 from pipeline.replenishment.censoring import mean_above
+from pipeline.replenishment.chain import together
 from pipeline.replenishment.features import features_at
 from pipeline.replenishment.history import History
 from pipeline.replenishment.panel import Bools, Panel
 from pipeline.replenishment.parameters import Objective
 from pipeline.replenishment.policy import Forecast
 from pipeline.replenishment.spread import Spread, measure_spread
-from pipeline.replenishment.training import Draw, Rows, drawn_rows, held_out
+from pipeline.replenishment.training import Draw, HeldOut, Rows, drawn_rows, held_out
 
 #: Weeks at the end of the history that calibrate the spread before the final fit sees them.
 HELD_OUT = 10
@@ -199,7 +201,9 @@ class LightGBMForecaster(BaseEstimator):  # type: ignore[misc]  # scikit-learn s
         chosen = slice(None) if asked is None else np.flatnonzero(asked)
         features = features[:, chosen]
         flat = np.ascontiguousarray(features).reshape(-1, len(names))
-        ratio = np.exp(self.booster_.predict(flat, raw_score=True, num_threads=THREADS)).reshape(features.shape[:2])
+        # LightGBM refuses to forecast nothing, and a part of a chain may hold no series that is asked for.
+        raw = self.booster_.predict(flat, raw_score=True, num_threads=THREADS) if len(flat) else np.zeros(0)
+        ratio = np.exp(raw).reshape(features.shape[:2])
         mean = ratio * history.level(known)[None, chosen]
         if self.average_share > 0:
             mean = (1 - self.average_share) * mean + self.average_share * seasonal_mean(history, known)[:, chosen]
@@ -213,8 +217,11 @@ def calibrate(
     history: History, weeks: int, mean_at: Callable[[int], NDArray[np.floating]]
 ) -> tuple[Spread, float, float]:
     """Spread, bias (demand / forecast) and WAPE of forecasts on the last :data:`HELD_OUT` weeks."""
-    seen = held_out(history, weeks, HELD_OUT)
-    mean = np.stack([mean_at(known) for known in seen.origins])
+    own = held_out(history, weeks, HELD_OUT)
+    mean = np.stack(together(*(partial(mean_at, known) for known in own.origins)))
+    cells = (mean, own.demand, own.sold, own.known, own.censored)
+    mean, *whole = history.panel.chain.joined(("held out", weeks), *cells)
+    seen = HeldOut(own.origins, *whole)
     counted = seen.known | seen.censored
     bias = float(seen.demand[counted].sum() / max(float(mean[counted].sum()), 1e-9))
     error = np.abs(mean - seen.demand)[seen.known].sum()

@@ -6,14 +6,15 @@ asked of a :class:`History` at ``known`` weeks reads rows ``< known`` only; the 
 """
 
 from functools import cached_property
+from typing import Literal
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from pipeline.replenishment.censoring import uncensored
+from pipeline.replenishment.chain import Key, folded, group_sums, together
 from pipeline.replenishment.panel import WEEK, Bools, Floats, Ints, Panel
-from pipeline.replenishment.season import YEAR, iso_week, one_hot, seasonal_index
+from pipeline.replenishment.season import YEAR, expected_units, iso_week, one_hot, seasonal_factors, sold_units
 
 #: Weeks a new series' own mean is mixed with its product's mean, as if seen that often.
 PRIOR_WEEKS = 2.0
@@ -21,6 +22,7 @@ PRIOR_WEEKS = 2.0
 LEAST_LEVEL = 0.01
 
 Reals = NDArray[np.float64]
+Group = Literal["product", "department", "store"]
 
 
 class History:
@@ -31,7 +33,7 @@ class History:
         lead_time: horizons are 1 … lead_time.
         known: (T, N) sales are demand.
         demand, usable: (T, N) demand as far as it can be told, and whether it can.
-        product, store, department: (N,) group codes.
+        groups: (N,) group codes of each series by ``product``, ``store`` and ``department``, and the number of groups.
         iso: (T + future,) ISO week minus one, of past and planned weeks.
         units, count, squares, sold_weeks: sums over usable cells: demand, cells, squared demand, cells with demand.
         known_weeks, listed_weeks: known and listed cells.
@@ -47,9 +49,12 @@ class History:
         self._promoted: Bools = panel.promotion[: panel.periods] > 0
         self.demand, self.usable = uncensored(panel.sales, self.known, panel.listed, self._promoted)
         self.plain = self.usable & ~self._promoted
-        self.product, self.store = codes(panel.series, "product"), codes(panel.series, "store")
-        self.department = codes(panel.series, "department")
-        self._membership = one_hot(self.department, int(self.department.max()) + 1)
+        self.groups: dict[Group, tuple[Ints, int]] = {
+            "product": panel.chain.codes(panel.series, "product"),
+            "department": panel.chain.codes(panel.series, "department"),
+            "store": panel.chain.codes(panel.series, "store"),
+        }
+        self._membership = one_hot(*self.groups["department"])
         self.iso = iso_week(panel.weeks[0] + np.arange(len(panel.holiday)) * WEEK)
         # Plain dicts: a cache that holds the bound method would keep the whole history alive in a reference cycle.
         self._levels: dict[int, Reals] = {}
@@ -117,15 +122,53 @@ class History:
     def season(self, known: int) -> Floats:
         """(departments + 1, 53) seasonal factors from the first ``known`` weeks."""
         if known not in self._seasons:
-            self._seasons[known] = seasonal_index(
-                self.demand[:known], self.plain[:known], self.iso[:known], self._membership
-            )
+            blocks = [slice(end - YEAR, end) for end in range(known, YEAR - 1, -YEAR)]
+            shares = [expected_units(self.plain[block], self._block_level(block), self._membership) for block in blocks]
+            shape = (2, 0, self._membership.shape[1])
+            share = np.concatenate([np.zeros(shape), *shares], axis=1)
+            sold, expected = together(lambda: self._sold, lambda: self.panel.chain.added(("expected", known), share))
+            weeks = np.array([week for block in blocks for week in range(block.start, block.stop)], np.int64)
+            self._seasons[known] = seasonal_factors(sold[:, weeks], expected, self.iso[weeks])
         return self._seasons[known]
+
+    def by_department(self, factors: Floats) -> Floats:
+        """(N, …) what stands for each department, for each series."""
+        return np.asarray(factors[self.groups["department"][0]])
+
+    def totals(self, key: Key, values: list[Reals], group: Group) -> tuple[Reals, Reals]:
+        """Sums of each of V figures (N,) by group, and over the whole chain: (V, groups) and (V,).
+
+        Stores lie whole in one part of a chain, so that theirs are summed where they are.
+        """
+        codes, size = self.groups[group]
+        sums = np.stack([group_sums(each, codes, size) for each in values], axis=1)
+        if group == "store":
+            return folded(sums), folded(self.panel.chain.added(("store", *key), sums.sum(axis=2)))
+        whole = self.panel.chain.added((group, *key), sums)
+        return folded(whole), folded(whole.sum(axis=2))
+
+    def ratio(self, key: Key, above: Reals, below: Reals, group: Group) -> Reals:
+        """(N,) ratio of group sums, per series; the ratio over all series where a group has nothing below."""
+        (top, bottom), (all_above, all_below) = self.totals(key, [above, below], group)
+        overall = all_above / all_below if all_below > 0 else 0.0
+        ratios = np.divide(top, bottom, out=np.full(len(top), overall), where=bottom > 0)
+        return np.asarray(ratios[self.groups[group][0]])
+
+    @cached_property
+    def _sold(self) -> Reals:
+        """(2, T, departments) sums of plain demand."""
+        return self.panel.chain.added(("sold",), sold_units(self.demand, self.plain, self._membership))
+
+    def _block_level(self, block: slice) -> Reals:
+        """(N,) mean plain demand of the weeks of a block."""
+        units = self.plain_units[block.stop] - self.plain_units[block.start]
+        weeks = self.plain_count[block.stop] - self.plain_count[block.start]
+        return np.asarray(units / np.maximum(weeks, 1), np.float64)
 
     def _level(self, known: int) -> Reals:
         units = self.total(self.plain_units, known, YEAR)
         weeks = self.total(self.plain_count, known, YEAR)
-        by_product = group_ratio(units, weeks, self.product)
+        by_product = self.ratio(("level", known), units, weeks, "product")
         return np.asarray(np.maximum((units + PRIOR_WEEKS * by_product) / (weeks + PRIOR_WEEKS), LEAST_LEVEL))
 
 
@@ -139,17 +182,3 @@ def prefix(values: Floats | Bools) -> Floats:
     for week, row in enumerate(values):
         np.add(sums[week], row, out=sums[week + 1])
     return sums
-
-
-def codes(series: pd.DataFrame, column: str) -> Ints:
-    """(N,) group number of each series; all 0 when the panel has no such attribute."""
-    if column not in series.columns:
-        return np.zeros(len(series), np.int64)
-    return np.asarray(pd.factorize(series[column], sort=True)[0], dtype=np.int64)
-
-
-def group_ratio(above: Reals, below: Reals, groups: Ints) -> Reals:
-    """(N,) ratio of group sums, per series; the ratio over all series where a group has nothing below."""
-    top, bottom = np.bincount(groups, above), np.bincount(groups, below)
-    overall = top.sum() / bottom.sum() if bottom.sum() > 0 else 0.0
-    return np.asarray(np.divide(top, bottom, out=np.full(len(top), overall), where=bottom > 0)[groups])

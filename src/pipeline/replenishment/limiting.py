@@ -47,11 +47,13 @@ def within(
     return limited
 
 
-def features_of(model: LightGBMForecaster, charter: Charter, panel: Panel, asked: Bools) -> NDArray[np.float32]:
-    """(L, N, F) as the model sees them; series it does not see stay NaN."""
+def features_of(
+    model: LightGBMForecaster, charter: Charter, panel: Panel, asked: Bools, view: str = ""
+) -> NDArray[np.float32]:
+    """(L, N, F) as the model sees them; series it does not see stay NaN. ``view``: their name in a part of a chain."""
     if charter.model.train_on == "all":
         return features_at(History(panel), panel.periods, model.groups)[0]
-    seen, _ = features_at(History(panel.take(asked)), panel.periods, model.groups)
+    seen, _ = features_at(History(panel.take(asked, view)), panel.periods, model.groups)
     whole = np.full((seen.shape[0], panel.size, seen.shape[2]), np.nan, np.float32)
     whole[:, asked] = seen
     return whole

@@ -78,7 +78,7 @@ def ids_of(location: Path, series: pd.DataFrame) -> NDArray[np.object_]:
 
 def _weekly(location: Path, sales: pd.DataFrame) -> pd.DataFrame:
     """``unique_id, week, units, in_stock``, and ``stock`` at the week's end where told; weeks named by their Monday."""
-    day = _days(sales["ds"])
+    day = days_of(sales["ds"])
     frame = pd.DataFrame({ID: sales[ID], "day": day, "units": sales["y"], "in_stock": _in_stock(sales)})
     if "stock" in sales.columns:
         frame["stock"] = sales["stock"]
@@ -107,7 +107,7 @@ def _weekly(location: Path, sales: pd.DataFrame) -> pd.DataFrame:
     return weeks.assign(in_stock=weeks["in_stock"] & (weeks["day"] == DAYS)).drop(columns="day")
 
 
-def _days(cells: pd.Series) -> "pd.Series[pd.Timestamp]":
+def days_of(cells: pd.Series) -> "pd.Series[pd.Timestamp]":
     """The calendar day of each cell; a moment counts on the day its own clock shows, in whatever zone that was.
 
     Only ISO dates are read: 05/01/2026 is another day to every other reader.

@@ -7,7 +7,8 @@ An order placed at the end of week ``t`` can be sold from the start of week ``t 
 ``t`` the arrivals of weeks ``t + 1 … t + lead_time - 1`` are therefore already fixed: they are ``on_order``.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from datetime import date
 
 import numpy as np
 import pandas as pd
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 
 from pipeline.datasets.dataset import Tables
 from pipeline.errors import DataError, Finding
+from pipeline.replenishment.chain import Chain
 
 Floats = NDArray[np.float32]
 Bools = NDArray[np.bool_]
@@ -24,6 +26,8 @@ Weeks = NDArray[np.datetime64]
 WEEK = np.timedelta64(7, "D")
 #: How many weeks ahead the calendars of promotions and holidays are kept.
 FUTURE_WEEKS = 13
+#: Arrays of a panel whose last axis is the series.
+PER_SERIES = ("sales", "in_stock", "listed", "promotion", "on_hand", "on_order", "stock")
 
 
 @dataclass(frozen=True)
@@ -43,6 +47,7 @@ class Panel:
         on_hand: (N,) units in stock at the end of the last week; NaN when the panel was cut at a past week.
         on_order: (lead_time - 1, N) units arriving at the start of the next week, the one after, …; NaN likewise.
         stock: (T, N) units on hand at the end of each week, 0 where not listed; None where the source does not tell.
+        chain: what figures over all series are asked of; the panel itself unless it is a part.
     """
 
     weeks: Weeks
@@ -56,11 +61,18 @@ class Panel:
     on_hand: Floats
     on_order: Floats
     stock: Floats | None = None
+    chain: Chain = field(default_factory=Chain)
 
     @property
     def periods(self) -> int:
         """T, the number of weeks."""
         return len(self.weeks)
+
+    @property
+    def last(self) -> date:
+        """Monday of the last week."""
+        day: date = self.weeks[-1].astype("datetime64[D]").item()
+        return day
 
     @property
     def size(self) -> int:
@@ -101,8 +113,11 @@ class Panel:
             stock=None if self.stock is None else self.stock[:periods],
         )
 
-    def take(self, chosen: Bools | Ints) -> "Panel":
-        """The panel of the chosen series: a mask (N,) or positions, in that order; arrays are copies."""
+    def take(self, chosen: Bools | Ints, view: str = "") -> "Panel":
+        """The panel of the chosen series: a mask (N,) or positions, in that order; arrays are copies.
+
+        ``view`` names the choice where the panel may be a part of a chain: the same choice in all parts.
+        """
         positions = np.flatnonzero(chosen) if chosen.dtype == np.bool_ else chosen.astype(np.int64)
         return replace(
             self,
@@ -114,10 +129,13 @@ class Panel:
             on_hand=self.on_hand[positions],
             on_order=np.take(self.on_order, positions, axis=1),
             stock=None if self.stock is None else np.take(self.stock, positions, axis=1),
+            chain=self.chain.narrowed(view),
         )
 
 
-def panel_from_tables(tables: Tables, lead_time: int, future: int = FUTURE_WEEKS) -> Panel:
+def panel_from_tables(
+    tables: Tables, lead_time: int, future: int = FUTURE_WEEKS, span: tuple[date, date] | None = None
+) -> Panel:
     """Build the panel from clean long tables by one factorisation and one scatter.
 
     Args:
@@ -127,6 +145,7 @@ def panel_from_tables(tables: Tables, lead_time: int, future: int = FUTURE_WEEKS
             a week in which the series was not listed.
         lead_time: weeks, at least 1; see the module.
         future: weeks the calendars reach beyond the last week of sales; unknown weeks are 0.
+        span: first and last week; those of the sales if not given.
 
     Raises:
         DataError: when ``state`` lacks an arrival the lead time asks for.
@@ -135,8 +154,8 @@ def panel_from_tables(tables: Tables, lead_time: int, future: int = FUTURE_WEEKS
     keys = _SeriesKeys.of(tables)
     column = keys.positions(sales)
     days = sales["week"].to_numpy().astype("datetime64[D]")
-    first = days.min()
-    periods = int((days.max() - first) // WEEK) + 1
+    first, last = (days.min(), days.max()) if span is None else np.array(span, "datetime64[D]")
+    periods = int((last - first) // WEEK) + 1
     weeks = first + np.arange(periods) * WEEK
     cell = ((days - first) // WEEK).astype(np.int64) * keys.size + column
     shape = (periods, keys.size)

@@ -1,11 +1,12 @@
 """The replenishment domain as the loop sees it. Importing it and calling ``check`` loads no model library."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import date
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -17,6 +18,7 @@ from pipeline.datasets.dataset import DataFacts, Dataset, Tables
 from pipeline.evaluation.observed import Observed
 from pipeline.evaluation.outcomes import KpiDefinition, Outcomes
 from pipeline.problems.base import Arm, Progress, TrainedCandidate
+from pipeline.problems.parts import Parts
 from pipeline.problems.staged import staged_units
 from pipeline.replenishment import offers
 from pipeline.replenishment.parameters import business_of
@@ -24,6 +26,8 @@ from pipeline.replenishment.parameters import business_of
 if TYPE_CHECKING:
     from pipeline.evaluation.study import Study
     from pipeline.replenishment.panel import Panel
+
+Result = TypeVar("Result")
 
 #: Series the rolling games are played on at most: whole stores, those of the stage first.
 GAME_SERIES = 2400
@@ -39,8 +43,13 @@ class Replenishment:
     name = "replenishment"
     unit_word = "stores"
 
-    def __init__(self) -> None:
+    def __init__(self, parts: Parts | None = None) -> None:
         self._panel: tuple[tuple[str, int], Panel] | None = None
+        self._parts = parts
+
+    def in_parts(self, parts: Parts) -> "Replenishment":
+        """Reads the newest data and decides by parts of whole stores; the decisions are the same to the last unit."""
+        return Replenishment(parts)
 
     def kpis(self, charter: Charter) -> Mapping[str, KpiDefinition]:  # noqa: ARG002 - the protocol's
         """See :data:`pipeline.replenishment.offers.KPIS`."""
@@ -211,8 +220,8 @@ class Replenishment:
         """
         from pipeline.replenishment.teams import orders_of
 
-        panel = self._newest(charter, location)
-        return _written(charter, location, panel.series, orders_of(charter, arm, units, panel))[0]
+        series, _, orders = self._worked(charter, location, partial(orders_of, charter, arm, units))
+        return _written(charter, location, series, np.concatenate(orders))[0]
 
     def account(
         self,
@@ -231,10 +240,15 @@ class Replenishment:
         """
         from pipeline.replenishment import accounting
 
-        panel = self._newest(charter, location) if dataset is None else self._panel_of(charter, dataset)
-        told = accounting.told(charter, arm, units, panel, explained)
-        decisions, places = _written(charter, location, panel.series, told.orders)
-        return told.as_account(decisions, places, accounting.cutoff(panel))
+        work = partial(accounting.told, charter, arm, units, explained)
+        if dataset is None:
+            series, last, told = self._worked(charter, location, work)
+        else:
+            panel = self._panel_of(charter, dataset)
+            series, last, told = panel.series, panel.last, [work(panel)]
+        said = accounting.side_by_side(told)
+        decisions, places = _written(charter, location, series, said.orders)
+        return said.as_account(decisions, places, last)
 
     def hindsight(self, charter: Charter, dataset: Dataset, overrides: pd.DataFrame) -> pd.DataFrame:
         """What changed orders saved; see :func:`pipeline.replenishment.accounting.saved`."""
@@ -263,6 +277,19 @@ class Replenishment:
         from pipeline.replenishment.measures import frames
 
         return frames(dataset.tables, previous.tables if previous else None, rows, charter.seed)
+
+    def _worked(
+        self, charter: Charter, location: Path, work: "Callable[[Panel], Result]"
+    ) -> tuple[pd.DataFrame, date, list[Result]]:
+        """The series of what lies at the source now, its last week, and the work done on it, by parts or at once."""
+        if self._parts is not None:
+            from pipeline.replenishment.newest import newest_in_parts
+
+            with newest_in_parts(charter, location, self._parts) as chain:
+                if chain is not None:
+                    return chain.series, chain.last, chain.worked(self._parts, work)
+        panel = self._newest(charter, location)
+        return panel.series, panel.last, [work(panel)]
 
     def _newest(self, charter: Charter, location: Path) -> "Panel":
         """The panel of what lies at the source now."""

@@ -3,6 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.replenishment.chain import folded, multiples
 from pipeline.replenishment.panel import Bools, Floats, Ints, Weeks
 
 Reals = NDArray[np.float64]
@@ -25,12 +26,33 @@ def iso_week(weeks: Weeks) -> Ints:
     return np.asarray(day_of_year // 7, dtype=np.int64)
 
 
-def one_hot(groups: Ints, size: int) -> Floats:
+def one_hot(groups: Ints, size: int) -> Reals:
     """(N, size) membership of each series."""
-    return np.asarray(groups[:, None] == np.arange(size)[None, :], dtype=np.float32)
+    return np.asarray(groups[:, None] == np.arange(size)[None, :], dtype=np.float64)
 
 
-def seasonal_index(sales: Floats, usable: Bools, week_of_year: Ints, membership: Floats) -> Floats:
+def sold_units(demand: Floats, usable: Bools, membership: Reals) -> Reals:
+    """(2, T, G) sums of usable demand by week and group, as multiples that add up exactly.
+
+    Args:
+        demand: (T, N) units.
+        usable: (T, N) cells whose sales are demand.
+        membership: (N, G) from :func:`one_hot`.
+    """
+    sums = np.empty((2, len(demand), membership.shape[1]))
+    for week, (units, cells) in enumerate(zip(demand, usable, strict=True)):
+        sums[:, week] = multiples(np.where(cells, units, np.float32(0))) @ membership
+    return sums
+
+
+def expected_units(usable: Bools, level: Reals, membership: Reals) -> Reals:
+    """(2, T, G) what the series' levels (N,) would have sold in the usable cells, by week and group, as multiples."""
+    coarse, fine = (membership * part[:, None] for part in multiples(level))
+    both = usable.astype(np.float64) @ np.hstack([coarse, fine])
+    return np.stack(np.split(both, 2, axis=1))
+
+
+def seasonal_factors(sold: Reals, expected: Reals, week_of_year: Ints) -> Floats:
     """(G + 1, 53) factors around 1: one row per group of series, and the whole chain last.
 
     Ratio to the yearly mean (Makridakis, Wheelwright, Hyndman, Forecasting, 3rd ed., ch. 3): history is cut into
@@ -39,26 +61,24 @@ def seasonal_index(sales: Floats, usable: Bools, week_of_year: Ints, membership:
     usable weigh nothing on either side. Group rows are the chain's times a smoothed ratio that is drawn towards 1.
 
     Args:
-        sales: (T, N) units.
-        usable: (T, N) cells whose sales are demand.
-        week_of_year: (T,) from :func:`iso_week`.
-        membership: (N, G) from :func:`one_hot`.
+        sold: (2, W, G) from :func:`sold_units`, of the weeks of all blocks.
+        expected: (2, W, G) from :func:`expected_units`, likewise, each block with its own levels.
+        week_of_year: (W,) from :func:`iso_week`.
     """
-    groups = membership.shape[1]
-    seen = np.zeros((ISO_WEEKS, groups), np.float64)
-    expected = np.zeros((ISO_WEEKS, groups), np.float64)
-    for end in range(len(sales), YEAR - 1, -YEAR):
-        block = slice(end - YEAR, end)
-        cells = usable[block].astype(np.float32)
-        units = sales[block] * cells
-        level = units.sum(axis=0) / np.maximum(cells.sum(axis=0), 1)
-        np.add.at(seen, week_of_year[block], units @ membership)
-        np.add.at(expected, week_of_year[block], cells @ (membership * level[:, None]))
-    chain = _filled(seen.sum(axis=1), expected.sum(axis=1))
+    seen, meant = (_by_iso_week(sums, week_of_year) for sums in (sold, expected))
+    chain = _filled(folded(seen.sum(axis=2)), folded(meant.sum(axis=2)))
     # What is smoothed and shrunk is the ratio to the chain, so that a week that is high everywhere stays sharp.
-    ratio = (_smooth(seen) + SHRINKAGE) / (_smooth(expected * chain[:, None]) + SHRINKAGE)
+    ratio = (_smooth(folded(seen)) + SHRINKAGE) / (_smooth(folded(meant) * chain[:, None]) + SHRINKAGE)
     index = np.vstack([ratio.T * chain, chain[None, :]])
     return np.asarray(index / index[:, :YEAR].mean(axis=1, keepdims=True), dtype=np.float32)
+
+
+def _by_iso_week(sums: Reals, week_of_year: Ints) -> Reals:
+    """(2, 53, G) from (2, W, G)."""
+    total = np.zeros((2, ISO_WEEKS, sums.shape[2]))
+    for part, rows in zip(total, sums, strict=True):
+        np.add.at(part, week_of_year, rows)
+    return total
 
 
 def _filled(seen: Reals, expected: Reals) -> Reals:

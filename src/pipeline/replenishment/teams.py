@@ -8,12 +8,16 @@ from pipeline.charter import Charter
 from pipeline.problems.base import Arm
 from pipeline.replenishment.baselines import baseline
 from pipeline.replenishment.candidates import model_decider
+from pipeline.replenishment.chain import together
 from pipeline.replenishment.field import Players
 from pipeline.replenishment.forecast import LightGBMForecaster
 from pipeline.replenishment.limiting import within
 from pipeline.replenishment.panel import Bools, Ints, Panel
 from pipeline.replenishment.parameters import business_of, policy_of
 from pipeline.replenishment.replay import Decide
+
+#: Names of the series that follow an arm, and of those that do not, in all parts of a chain.
+ASKED, OTHERS = "asked", "others"
 
 
 def players(charter: Charter, arms: Sequence[Arm], treated: str, units: Sequence[str], panel: Panel) -> Players:
@@ -34,8 +38,10 @@ def bounded(arm: Arm, panel: Panel, asked: Bools) -> Decide:
     return within(arm.charter, model, decide, decider(rest, panel, asked), asked)
 
 
-def decider(arm: Arm, panel: Panel, asked: Bools) -> Decide:
+def decider(arm: Arm, panel: Panel, asked: Bools, view: str = "") -> Decide:
     """An arm as a decider that answers for the asked series and orders nothing for the rest.
+
+    ``view`` names the asked series where the panel may be a part of a chain: the same choice in all parts.
 
     A model that was trained on the stage's stores sees these only, one that was trained on all sees all, so that its
     group means are of the kind it has learned. Rules of thumb see the whole chain, as planners do; the seasonal
@@ -45,11 +51,12 @@ def decider(arm: Arm, panel: Panel, asked: Bools) -> Decide:
         model = LightGBMForecaster.load(arm.candidate.directory)
         if arm.charter.model.train_on == "all":
             return model_decider(model, policy_of(arm.charter), business_of(arm.charter).critical_ratio, asked)
-        return narrowed(model_decider(model, policy_of(arm.charter), business_of(arm.charter).critical_ratio), asked)
+        decide = model_decider(model, policy_of(arm.charter), business_of(arm.charter).critical_ratio)
+        return narrowed(decide, asked, view)
     if arm.baseline is None:
         raise ValueError(f"arm {arm.name} has neither a model nor a baseline")
     if arm.baseline == "seasonal_average":
-        return narrowed(_rule(arm, arm.baseline, panel.take(asked)), asked)
+        return narrowed(_rule(arm, arm.baseline, panel.take(asked, view)), asked, view)
     rule = _rule(arm, arm.baseline, panel)
     return lambda seen: np.where(asked, rule(seen), 0)
 
@@ -58,12 +65,12 @@ def _rule(arm: Arm, name: str, panel: Panel) -> Decide:
     return baseline(name, panel, business_of(arm.charter), policy_of(arm.charter))
 
 
-def narrowed(decide: Decide, asked: Bools) -> Decide:
+def narrowed(decide: Decide, asked: Bools, view: str = "") -> Decide:
     """The decider on the asked series alone."""
 
     def narrow(panel: Panel) -> Ints:
         orders = np.zeros(panel.size, np.int64)
-        orders[asked] = decide(panel.take(asked))
+        orders[asked] = decide(panel.take(asked, view))
         return orders
 
     return narrow
@@ -72,10 +79,12 @@ def narrowed(decide: Decide, asked: Bools) -> Decide:
 def orders_of(charter: Charter, arm: Arm, units: Sequence[str] | None, panel: Panel) -> Ints:
     """(N,) next orders: the arm's for the units, the charter's baseline for the rest and for what is left out."""
     asked = asked_of(charter, units, panel)
-    orders = decider(arm, panel, asked)(panel) if asked.any() else np.zeros(panel.size, np.int64)
-    if not asked.all():
+    # Asked of the whole chain: every part of it must take the same way.
+    ours, others = together(lambda: panel.chain.some((ASKED,), asked), lambda: panel.chain.some((OTHERS,), ~asked))
+    orders = decider(arm, panel, asked, ASKED)(panel) if ours else np.zeros(panel.size, np.int64)
+    if others:
         rest = Arm("rest", charter, baseline=charter.kpi.baseline.policy)
-        orders = np.where(asked, orders, decider(rest, panel, ~asked)(panel))
+        orders = np.where(asked, orders, decider(rest, panel, ~asked, OTHERS)(panel))
     return np.where(panel.listed[-1], orders, 0)
 
 

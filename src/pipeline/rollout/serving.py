@@ -20,6 +20,7 @@ from pipeline.compliance.limits import Limited, limited
 from pipeline.errors import Finding, LandedError, ModelError, Refused
 from pipeline.ledger import IterationRecord, Ledger, all_iterations, recall
 from pipeline.problems.base import Accountable, Arm, Problem, TrainedCandidate
+from pipeline.problems.parts import Partible, Parts
 from pipeline.problems.registry import find
 from pipeline.rollout.switch import Standing, newest_charter, standing
 from pipeline.settings import Settings
@@ -58,6 +59,7 @@ def serve(
     *,
     told: bool = False,
     explained: bool = False,
+    parts: Parts | None = None,
 ) -> Served:
     """Decide the next period, within the limits the charter declares.
 
@@ -70,6 +72,7 @@ def serve(
             releases were taken back, or the challenger as a proposal while nothing was ever released.
         told: whether a word on each decision is asked for.
         explained: whether each decision of the model's is to be taken apart.
+        parts: how large data is cut, by a problem that can; in one piece if not given.
 
     Raises:
         ModelError: the model is missing, was changed, or nothing is released and the champion was asked for.
@@ -80,11 +83,11 @@ def serve(
         found = f"its rollout was stopped by {now.stopped.actor}: {now.stopped.body['reason']}"
         raise Refused("No model decides", [Finding(f"project {project}", found, "leave `--model` out")])
     if now.release is None and now.ever and alias is None:
-        return _today(newest_charter(ledger, project), location, told=told or explained)
+        return _today(newest_charter(ledger, project), location, parts, told=told or explained)
     chosen: Alias = alias or ("champion" if now.release else "challenger")
     record = _record(ledger, project, chosen, now)
     charter = charter_from_canonical(json.loads(record.charter))
-    problem = find(charter.problem)
+    problem = _problem(charter, parts)
     candidate = _model(ledger, settings, project, chosen, record, charter, problem)
     units = now.release.units if chosen == "champion" and now.release else None
     arm, version = Arm(candidate.spec.name, charter, candidate), _result(record)["model_version"]
@@ -118,9 +121,14 @@ def serves_today(settings: Settings, project: str, location: Path, folder: Path)
     return lambda copy: serve(copy, bare, project, location).alias == "baseline"
 
 
-def _today(charter: Charter, location: Path, *, told: bool = False) -> Served:
+def _problem(charter: Charter, parts: Parts | None) -> Problem:
+    problem = find(charter.problem)
+    return problem.in_parts(parts) if parts is not None and isinstance(problem, Partible) else problem
+
+
+def _today(charter: Charter, location: Path, parts: Parts | None, *, told: bool = False) -> Served:
     """Today's rule for every unit: no model, no registry."""
-    name, problem = charter.kpi.baseline.policy, find(charter.problem)
+    name, problem = charter.kpi.baseline.policy, _problem(charter, parts)
     arm = Arm(f"baseline:{name}", charter, baseline=name)
     if not told:
         return Served(problem.decide(charter, location, arm, None), "baseline", name, proposal=False)

@@ -19,17 +19,21 @@ from pipeline.replenishment.policy import order
 LEARNT = 20
 
 
+def fitted(whole):
+    few = whole.take(np.arange(LEARNT * PRODUCTS))
+    return forecaster().set_params(rounds=100, row_budget=60_000).fit(few)
+
+
 def side(watch, folder):
     whole = panel(folder)
-    few = whole.take(np.arange(LEARNT * PRODUCTS))
-    model = forecaster().set_params(rounds=100, row_budget=60_000).fit(few)
+    model = fitted(whole)
     series = whole.series[["store", "product"]]
     tables = {
         "state": series.assign(on_hand=whole.on_hand.astype(int), due_1=0),
         "stores": pd.DataFrame({"store": series["store"].unique()}),
         "products": whole.series[["product", "department"]].drop_duplicates().reset_index(drop=True),
     }
-    del whole, few
+    del whole
     with watch.work():
         sales = pd.read_parquet(folder / "sales.parquet")
         clean, quarantine = apply_contracts({"sales": sales}, {"sales": contract(sales)})
@@ -41,4 +45,5 @@ def side(watch, folder):
     return {"orders": int(orders.size), "units": int(orders.sum()), "refused": len(quarantine.rows)}
 
 
-stopwatch.main(side)
+if __name__ == "__main__":
+    stopwatch.main(side)

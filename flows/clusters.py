@@ -1,0 +1,136 @@
+"""Parts of a large piece of work on a Dask cluster, as tasks of a Prefect flow; the only place that knows Dask.
+
+A worker that dies takes nothing along: a part is a pure function of files that all workers see, and is worked on again
+elsewhere. What comes out is the same as on one machine.
+"""
+
+import os
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
+
+from prefect import flow, task
+from prefect.cache_policies import NO_CACHE
+from prefect.server.api.server import SubprocessASGIServer
+from prefect.settings import PREFECT_API_URL, temporary_settings
+
+from pipeline.errors import Finding, LedgerError
+from pipeline.problems.parts import Parts
+from pipeline.settings import Settings
+
+Result = TypeVar("Result")
+
+#: Seconds a cluster may take to answer.
+PATIENCE = 20
+_LOOPBACK = {"127.0.0.1", "localhost", "::1"}
+
+
+def on_dask(settings: Settings, body: Callable[[Parts], Result]) -> Result:
+    """What the body comes to when its parts are worked on by a cluster: the one at the address, or one of our own.
+
+    Raises:
+        LedgerError: Dask is not installed, or the cluster does not answer, cannot reach Prefect's server, runs other
+            versions or does not see the data folder.
+    """
+    os.environ.setdefault("DASK_LOGGING__DISTRIBUTED", "error")
+    try:
+        from distributed.scheduler import KilledWorker
+        from prefect_dask import DaskTaskRunner
+    except ImportError as error:
+        remedy = "pip install 'landed[dask]', or set LANDED_ENGINE=local"
+        raise _refused("LANDED_ENGINE", f"it is dask, and Dask is not installed: {error}", remedy) from error
+    scratch = (settings.data / "parts").resolve()
+    if settings.dask_address:
+        _require_cluster(settings, scratch)
+        runner = DaskTaskRunner(address=settings.dask_address)
+    else:
+        runner = DaskTaskRunner(cluster_kwargs=_own(settings))
+
+    @flow(name="parts", task_runner=runner, validate_parameters=False, persist_result=False)
+    def parts() -> Result:
+        return body(Parts(settings.partition, scratch, _mapped))
+
+    try:
+        with temporary_settings({PREFECT_API_URL: _server()}):
+            return parts()
+    except KilledWorker as error:
+        remedy = "give the workers more memory, or make parts smaller with LANDED_PARTITION"
+        raise _refused("LANDED_ENGINE", f"a part was given up, its workers died each time: {error}", remedy) from None
+
+
+def _server() -> str:
+    """Prefect's API; a server of this process's own is started before, or every worker would start one for itself."""
+    standing = PREFECT_API_URL.value()
+    if standing:
+        return str(standing)
+    own: Any = SubprocessASGIServer()
+    own.start()
+    return str(own.api_url)
+
+
+@task(name="part", cache_policy=NO_CACHE, persist_result=False)
+def part(work: Callable[[], Result]) -> Result:
+    """Work on one part."""
+    return work()
+
+
+def _mapped(function: Callable[[Any], Any], values: Sequence[Any]) -> Iterable[Any]:
+    # Bound together, so that Prefect does not look through every array for futures of its own.
+    futures = [part.submit(partial(function, value)) for value in values]
+    return [future.result() for future in futures]
+
+
+def _own(settings: Settings) -> dict[str, Any]:
+    """A cluster of processes on this machine, which nobody else can reach."""
+    workers = settings.dask_workers or os.cpu_count() or 1
+    return {"n_workers": workers, "threads_per_worker": 1, "host": "127.0.0.1", "dashboard_address": None}
+
+
+def _require_cluster(settings: Settings, scratch: Path) -> None:
+    """Go on only with a cluster that answers, and whose workers can do the work."""
+    from distributed import Client
+
+    address, name = settings.dask_address, "LANDED_DASK_ADDRESS"
+    try:
+        client = Client(address, timeout=PATIENCE, set_as_default=False)
+    except (OSError, ValueError, TypeError) as error:
+        remedy = "start the scheduler, or correct the address: tcp://HOST:8786, or tls://HOST:8786"
+        raise _refused(name, f"no Dask scheduler answers at {address}: {error}", remedy) from error
+    with client:
+        if not client.scheduler_info()["workers"]:
+            raise _refused(name, f"the cluster at {address} has no workers", "start some: dask worker ADDRESS")
+        if urlsplit(address).hostname not in _LOOPBACK and "PREFECT_API_URL" not in os.environ:
+            remedy = "name a standing server in LANDED_PREFECT_URL"
+            raise _refused(name, "its workers cannot reach a Prefect server of this process's own", remedy)
+        _require_same_versions(client, address)
+        _require_shared(client, scratch)
+
+
+def _require_same_versions(client: Any, address: str) -> None:
+    try:
+        client.get_versions(check=True)
+    except ValueError as error:
+        remedy = "install the same pinned packages on every machine of the cluster"
+        raise _refused("LANDED_DASK_ADDRESS", f"{address} runs other versions: {error}", remedy) from error
+
+
+def _require_shared(client: Any, scratch: Path) -> None:
+    """Every worker sees the folder the parts lie in."""
+    scratch.mkdir(parents=True, exist_ok=True)
+    probe = scratch / f".seen-{os.getpid()}"
+    probe.touch()
+    try:
+        blind = [worker for worker, sees in client.run(os.path.exists, str(probe)).items() if not sees]
+    finally:
+        with suppress(OSError):
+            probe.unlink()
+    if blind:
+        remedy = "mount it under the same path on every machine of the cluster"
+        raise _refused("LANDED_DATA", f"workers {', '.join(blind)} do not see {scratch}", remedy)
+
+
+def _refused(place: str, found: str, remedy: str) -> LedgerError:
+    return LedgerError("The cluster cannot be used", [Finding(place, found, remedy)])

@@ -1,0 +1,85 @@
+"""A Dask cluster of real processes: one is killed in the middle, and the decisions are those of one process."""
+
+import os
+import signal
+import sys
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import pytest
+from distributed import LocalCluster
+
+from flows import clusters
+from flows.clusters import on_dask
+from pipeline.cli.setting import prepared
+from pipeline.errors import LedgerError
+from pipeline.problems.base import Arm
+from pipeline.replenishment.demand import CHAINS
+from pipeline.replenishment.field import exports_at
+from pipeline.replenishment.problem import Replenishment
+from tests.replenishment.made import charter
+
+RULES = charter("replenishment")
+SMALL = replace(CHAINS["retailer"], stores=9, products=6, weeks=70, seed=RULES.seed, lead_time=2)
+
+
+@pytest.fixture
+def settings(home):
+    return prepared().model_copy(update={"engine": "dask", "partition": 30, "dask_workers": 2})
+
+
+def killed_once(marker: Path, function, value):
+    """The first worker that is asked to dies as by ``kill -9``, in the middle of its part."""
+    result = function(value)
+    try:
+        marker.touch(exist_ok=False)
+    except FileExistsError:
+        return result
+    os.kill(os.getpid(), signal.SIGKILL)
+    return None
+
+
+@pytest.mark.slow
+def test_a_worker_killed_in_the_middle_changes_no_decision(settings, tmp_path):
+    arm, marker = Arm("rule", RULES, baseline="official_benchmark"), tmp_path / "killed"
+    problem = Replenishment()
+
+    def decided(parts):
+        deadly = replace(parts, mapped=lambda work, values: parts.mapped(partial(killed_once, marker, work), values))
+        return problem.in_parts(deadly).decide(RULES, folder, arm, ("S001", "S004"))
+
+    with exports_at(tmp_path / "retailer", SMALL) as folder:
+        found = on_dask(settings, decided)
+        whole = problem.decide(RULES, folder, arm, ("S001", "S004"))
+    assert marker.exists()
+    assert found.equals(whole)
+
+
+def test_without_the_extra_the_remedy_is_its_name(settings, monkeypatch):
+    monkeypatch.setitem(sys.modules, "prefect_dask", None)
+    with pytest.raises(LedgerError, match=r"pip install 'landed\[dask\]'"):
+        on_dask(settings, lambda parts: parts)
+
+
+@pytest.mark.parametrize("address", ["tcp://127.0.0.1:9", "nonsense"])
+def test_a_scheduler_that_does_not_answer_is_named(address, settings, monkeypatch):
+    monkeypatch.setattr(clusters, "PATIENCE", 0.3)
+    with pytest.raises(LedgerError, match=f"no Dask scheduler answers at {address}"):
+        on_dask(settings.model_copy(update={"dask_address": address}), lambda parts: parts)
+
+
+def test_a_cluster_without_workers_is_refused(settings):
+    with LocalCluster(n_workers=0, processes=False, dashboard_address=None) as cluster:
+        empty = settings.model_copy(update={"dask_address": cluster.scheduler_address})
+        with pytest.raises(LedgerError, match="has no workers"):
+            on_dask(empty, lambda parts: parts)
+
+
+def test_workers_that_do_not_see_the_data_folder_are_named(tmp_path):
+    class Blind:
+        def run(self, *_):
+            return {"tcp://10.0.0.7:4711": False}
+
+    with pytest.raises(LedgerError, match=r"workers tcp://10.0.0.7:4711 do not see"):
+        clusters._require_shared(Blind(), tmp_path)
