@@ -66,7 +66,7 @@ def assemble(
         kind=record.kind,
         why=from_plain(record.why.get("said") or record.why["sentence"]),
         charter=charter,
-        data=data_shown(dataset),
+        data=data_shown(dataset, [one.column for one in charter.compliance.personal_data]),
         assessment=assessment,
         evaluation=evaluation,
         model=ModelShown(candidates.challenger, candidates.version, candidates.chosen.digest),

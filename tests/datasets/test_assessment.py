@@ -85,6 +85,9 @@ def test_data_that_is_doubtful_warns_and_does_not_block(gate, changes, figure):
 
 def test_the_share_of_refused_rows_is_judged_by_the_worst_table():
     assert verdict("quarantine", quarantine=refused(20)).outcome == "pass"
+    beside = refused(20)
+    counted = Quarantine(beside.rows, {**beside.loaded, "contract": 32}, {**beside.kept, "contract": 32})
+    assert verdict("quarantine", quarantine=counted).figures == verdict("quarantine", quarantine=beside).figures
     worse = verdict("quarantine", quarantine=refused(21))
     assert worse.blocks
     assert "sales with 2.10% (21 of 1,000)" in worse.reason

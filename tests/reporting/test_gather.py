@@ -54,6 +54,14 @@ def test_each_reason_bears_one_of_its_rows() -> None:
     ]
 
 
+def test_an_example_repeats_no_personal_data_whether_declared_or_seen() -> None:
+    row = {"key": 7, "mail": "ana@example.com", "note": "likes tea", "first_name": "Ana"}
+    refused = pd.DataFrame({"table": ["a"], "row": [0], "reason": ["negative"], "content": [json.dumps(row)]})
+    clean = pd.DataFrame({"key": [1], "mail": ["ben@example.com"], "note": ["none"], "first_name": ["Ben"]})
+    made = Dataset({"a": clean}, "d" * 64, date(2026, 1, 5), Quarantine(refused, {"a": 2}, {"a": 1}))
+    assert json.loads(data_shown(made, ["a.note"]).reasons[0].example) == {"key": 7}
+
+
 def test_alike_refusals_are_one_reason_that_can_be_said_in_chinese() -> None:
     twice = [("a", f"same key as row {row} (store, week), an exact copy") for row in range(3)]
     (found,) = data_shown(dataset(twice)).reasons

@@ -198,12 +198,16 @@ def _tables(evidence: Evidence) -> Section:
 def _history(evidence: Evidence) -> Section:
     facts = evidence.assessment.facts
     period = words.PERIODS[evidence.charter.data.period]
+    told = {"number": f"{facts.periods:,}", "units": f"{facts.units:,}", "unit_word": term(evidence.units_word)}
+    if undated.stands_in(evidence.data.cutoff):
+        held = say("{number} groups of cases without dates, in {units} {unit_word}.", **told)
+    else:
+        series = f"{facts.series:,}"
+        held = say(
+            "{number} {periods} of {series} series in {units} {unit_word}.", **told, periods=period, series=series
+        )
     sentences = (
-        say(
-            "{number} {periods} of {series} series in {units} {unit_word}.",
-            number=f"{facts.periods:,}", periods=period,
-            series=f"{facts.series:,}", units=f"{facts.units:,}", unit_word=term(evidence.units_word),
-        ),
+        held,
         say("{share} of the expected figures are there.", share=show(facts.coverage, "share")),
         say("{share} hide demand behind a stock-out or the like.", share=show(facts.censored, "share")),
         *facts.notes,

@@ -1,11 +1,13 @@
 """From what the lower rooms hand on to what the pack shows."""
 
-from collections.abc import Callable, Mapping, Sequence
+import json
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
 
 from pipeline.charter.difference import Change
+from pipeline.compliance.personal import sampled, signs
 from pipeline.datasets import undated
 from pipeline.datasets.dataset import Dataset
 from pipeline.evaluation.outcomes import Interval, KpiDefinition, Outcomes
@@ -25,8 +27,16 @@ from pipeline.reporting.refusals import refusal
 REASONS_SHOWN = 12
 
 
-def data_shown(dataset: Dataset) -> DataShown:
-    """The figures of a dataset and its quarantine, reasons by how often they occur."""
+def data_shown(dataset: Dataset, declared: Collection[str] = ()) -> DataShown:
+    """The figures of a dataset and its quarantine, reasons by how often they occur.
+
+    The example of a refused row leaves out what is, or looks like, personal data: a pack is read by many.
+
+    Args:
+        dataset: clean tables and their quarantine.
+        declared: columns with personal data, as ``table.column``.
+    """
+    hidden = {*declared, *(f"{sign.table}.{sign.column}" for sign in signs(sampled(dataset.tables, seed=0)))}
     quarantine = dataset.quarantine
     rows = quarantine.rows
     reasons: list[QuarantineReason] = []
@@ -38,7 +48,12 @@ def data_shown(dataset: Dataset) -> DataShown:
             ["table", rows["reason"].map({reason: str(text) for reason, text in worded.items()})], sort=True
         )
         reasons = [
-            QuarantineReason(str(table), words[str(reason)], len(part), _shorten(str(part["content"].iloc[0])))
+            QuarantineReason(
+                str(table),
+                words[str(reason)],
+                len(part),
+                _shorten(_example(str(table), str(part["content"].iloc[0]), hidden)),
+            )
             for (table, reason), part in groups
         ]
     reasons.sort(key=lambda reason: (-reason.rows, reason.table, reason.reason))
@@ -131,6 +146,13 @@ def candidates_shown(choice: Choice, metrics: Mapping[str, Mapping[str, float]])
 
 def _period(period: object) -> str:
     return period.date().isoformat() if isinstance(period, pd.Timestamp) else str(period)
+
+
+def _example(table: str, content: str, hidden: Collection[str]) -> str:
+    """A refused row, as JSON text, without the hidden columns."""
+    row = json.loads(content)
+    shown = {column: value for column, value in row.items() if f"{table}.{column}" not in hidden}
+    return json.dumps(shown, ensure_ascii=False)
 
 
 def _shorten(text: str, limit: int = 160) -> str:
