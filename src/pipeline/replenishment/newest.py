@@ -99,10 +99,38 @@ def newest_in_parts(charter: Charter, location: Path, parts: Parts) -> Iterator[
     Raises:
         DataError: the parts cannot be written.
     """
-    folder = parts.scratch / f"{charter.project}-{os.getpid()}"
+    with _folder(parts, charter.project) as folder:
+        yield _in_parts(charter, location, folder, parts)
+
+
+@contextmanager
+def panel_in_parts(panel: Panel, parts: Parts) -> Iterator[InParts]:
+    """A panel that is at hand, as parts on disk for others to work on.
+
+    Raises:
+        DataError: the parts cannot be written.
+    """
+    with _folder(parts, "panel") as folder:
+        stores, place = np.unique(panel.series["store"].to_numpy(dtype=str), return_inverse=True)
+        held = cut(np.bincount(place, minlength=len(stores)).tolist(), parts.series)
+        for number, part in enumerate(held):
+            home = folder / f"{number:04d}"
+            home.mkdir()
+            save_panel(panel.take((place >= part.start) & (place < part.stop)), home / PANEL)
+        names = {
+            column: tuple(sorted(panel.series[column].unique()))
+            for column in ("product", "department")
+            if column in panel.series.columns
+        }
+        yield InParts(folder, panel.series[["store", "product"]], panel.last, len(held), names)
+
+
+@contextmanager
+def _folder(parts: Parts, name: str) -> Iterator[Path]:
+    folder = parts.scratch / f"{name}-{os.getpid()}"
     try:
         folder.mkdir(parents=True)
-        yield _in_parts(charter, location, folder, parts)
+        yield folder
     except OSError as error:
         remedy = "free some space, or name another data folder in LANDED_DATA"
         raise DataError("The data cannot be cut into parts", [Finding(str(folder), str(error), remedy)]) from error

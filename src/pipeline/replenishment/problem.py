@@ -49,7 +49,9 @@ class Replenishment:
 
     def in_parts(self, parts: Parts) -> "Replenishment":
         """Reads the newest data and decides by parts of whole stores; the decisions are the same to the last unit."""
-        return Replenishment(parts)
+        twin = Replenishment(parts)
+        twin._panel = self._panel
+        return twin
 
     def kpis(self, charter: Charter) -> Mapping[str, KpiDefinition]:  # noqa: ARG002 - the protocol's
         """See :data:`pipeline.replenishment.offers.KPIS`."""
@@ -313,7 +315,7 @@ class Replenishment:
             panel = panel.take(panel.series["store"].isin(units).to_numpy())
         weeks = weeks_played(panel.lead_time)
         chosen = cutoffs(panel.periods, weeks, model.backtest_cutoffs, model.backtest_every, least=LEAST_HISTORY)
-        return Material(panel, sampled(panel, units, GAME_SERIES, charter.seed), chosen)
+        return Material(panel, sampled(panel, units, GAME_SERIES, charter.seed), chosen, self._parts)
 
     def _scoped(self, charter: Charter, dataset: Dataset) -> "Panel":
         from pipeline.replenishment.teams import without
