@@ -9,24 +9,27 @@ from pathlib import Path
 
 import pytest
 from distributed import LocalCluster
+from sklearn.base import clone
 
 from flows import clusters
 from flows.clusters import on_dask
 from pipeline.cli.setting import prepared
 from pipeline.errors import LedgerError
 from pipeline.problems.base import Arm
+from pipeline.replenishment.candidates import Material, _fitted
 from pipeline.replenishment.demand import CHAINS
 from pipeline.replenishment.field import exports_at
+from pipeline.replenishment.forecast import LightGBMForecaster
 from pipeline.replenishment.problem import Replenishment
-from tests.replenishment.made import charter
+from tests.replenishment.made import charter, made_panel
 
 RULES = charter("replenishment")
-SMALL = replace(CHAINS["retailer"], stores=9, products=6, weeks=70, seed=RULES.seed, lead_time=2)
+SMALL = replace(CHAINS["retailer"], stores=6, products=5, weeks=60, seed=RULES.seed, lead_time=2)
 
 
 @pytest.fixture
 def settings(home):
-    return prepared().model_copy(update={"engine": "dask", "partition": 30, "dask_workers": 2})
+    return prepared().model_copy(update={"engine": "dask", "partition": 20, "dask_workers": 2})
 
 
 def killed_once(marker: Path, function, value):
@@ -54,6 +57,28 @@ def test_a_worker_killed_in_the_middle_changes_no_decision(settings, tmp_path):
         whole = problem.decide(RULES, folder, arm, ("S001", "S004"))
     assert marker.exists()
     assert found.equals(whole)
+
+
+@pytest.mark.proof
+def test_a_model_whose_rows_a_cluster_made_is_the_same_file(settings, tmp_path):
+    panel = made_panel(stores=7, products=5, seed=8)
+    model = LightGBMForecaster(groups=("level", "season", "hierarchy"), rounds=20, row_budget=1500)
+    whole = Material(panel, panel, ())
+    clone(model).fit(panel).save(tmp_path / "whole")
+    fitted = on_dask(settings, lambda parts: _fitted(clone(model), replace(whole, parts=replace(parts, series=11))))
+    fitted.save(tmp_path / "cluster")
+    for file in ("model.txt", "model.json"):
+        assert (tmp_path / "cluster" / file).read_bytes() == (tmp_path / "whole" / file).read_bytes()
+
+
+def deadly(_):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+@pytest.mark.proof
+def test_a_part_that_kills_every_worker_ends_with_a_remedy(settings):
+    with pytest.raises(LedgerError, match="make parts smaller with LANDED_PARTITION"):
+        on_dask(settings, lambda parts: list(parts.mapped(deadly, [1])))
 
 
 def test_without_the_extra_the_remedy_is_its_name(settings, monkeypatch):

@@ -18,7 +18,7 @@ from pipeline.replenishment.problem import Replenishment
 from tests.replenishment.made import charter, write_long, write_vn2
 
 RULES = charter("replenishment")
-SMALL = replace(CHAINS["retailer"], stores=9, products=6, weeks=70, seed=RULES.seed, lead_time=2)
+SMALL = replace(CHAINS["retailer"], stores=6, products=5, weeks=60, seed=RULES.seed, lead_time=2)
 ARM = Arm("rule", RULES, baseline="seasonal_average")
 
 
@@ -38,7 +38,7 @@ def by_parts(problem, series, scratch):
     return problem.in_parts(Parts(series, scratch))
 
 
-@pytest.mark.parametrize(("series", "units"), [(1, None), (30, ("S001", "S004"))])
+@pytest.mark.parametrize(("series", "units"), [(6, None), (16, ("S001", "S004"))])
 def test_the_decisions_are_those_of_the_chain_in_one_piece(series, units, exports, scratch):
     problem = Replenishment()
     whole = problem.account(RULES, exports, ARM, units)
@@ -55,13 +55,13 @@ def test_a_part_whose_stores_opened_late_or_closed_early_has_all_weeks(exports, 
     sales = pd.read_parquet(exports / "sales.parquet")
     stores = sorted(pd.read_parquet(exports / "stores.parquet")["store"].astype(str))
     weeks = np.sort(sales["week"].dropna().unique())
-    late = sales["store"].isin(stores[:3]) & (sales["week"] < weeks[20])
-    early = sales["store"].isin(stores[6:]) & (sales["week"] > weeks[50])
+    late = sales["store"].isin(stores[:2]) & (sales["week"] < weeks[20])
+    early = sales["store"].isin(stores[4:]) & (sales["week"] > weeks[45])
     sales[~late & ~early].to_parquet(changed / "sales.parquet", index=False)
     problem = Replenishment()
-    with newest_in_parts(RULES, changed, Parts(20, scratch)) as chain:
+    with newest_in_parts(RULES, changed, Parts(11, scratch)) as chain:
         assert chain.count > 1
-    assert by_parts(problem, 20, scratch).decide(RULES, changed, ARM).equals(problem.decide(RULES, changed, ARM))
+    assert by_parts(problem, 11, scratch).decide(RULES, changed, ARM).equals(problem.decide(RULES, changed, ARM))
 
 
 def test_long_tables_by_week_are_read_by_parts_and_days_in_one_piece(tmp_path, scratch):
