@@ -6,6 +6,7 @@ import sys
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from threading import Lock
 
 import pytest
 from distributed import LocalCluster
@@ -48,7 +49,10 @@ def test_a_worker_killed_in_the_middle_changes_no_decision(settings, tmp_path):
     arm, marker = Arm("rule", RULES, baseline="official_benchmark"), tmp_path / "killed"
     problem = Replenishment()
 
+    unsent = Lock()  # the command's own work holds its ledger, which cannot travel and must not
+
     def decided(parts):
+        assert not unsent.locked()
         deadly = replace(parts, mapped=lambda work, values: parts.mapped(partial(killed_once, marker, work), values))
         return problem.in_parts(deadly).decide(RULES, folder, arm, ("S001", "S004"))
 
@@ -99,6 +103,23 @@ def test_a_cluster_without_workers_is_refused(settings):
         empty = settings.model_copy(update={"dask_address": cluster.scheduler_address})
         with pytest.raises(LedgerError, match="has no workers"):
             on_dask(empty, lambda parts: parts)
+
+
+@pytest.mark.parametrize(
+    ("address", "server", "reachable"),
+    [
+        ("tcp://127.0.0.1:8786", "", True),
+        ("tls://10.0.0.5:8786", "https://prefect.example.com/api", True),
+        ("tls://10.0.0.5:8786", "", False),
+        ("tcp://10.0.0.5:8786", "http://127.0.0.1:4200/api", False),
+    ],
+)
+def test_workers_elsewhere_need_a_server_they_can_reach(address, server, reachable):
+    if reachable:
+        clusters._require_reachable(address, server)
+        return
+    with pytest.raises(LedgerError, match="LANDED_PREFECT_URL"):
+        clusters._require_reachable(address, server)
 
 
 def test_workers_that_do_not_see_the_data_folder_are_named(tmp_path):

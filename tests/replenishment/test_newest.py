@@ -1,5 +1,6 @@
 """The newest data by parts: the same decisions as in one piece, broken rows and short histories included."""
 
+import os
 import shutil
 from dataclasses import replace
 
@@ -102,6 +103,16 @@ def test_parts_that_cannot_be_written_are_told(exports, tmp_path):
     (tmp_path / "file").write_text("no folder")
     with pytest.raises(DataError, match="cannot be cut into parts"):
         by_parts(Replenishment(), 13, tmp_path / "file" / "scratch").decide(RULES, exports, ARM)
+
+
+def test_what_a_killed_command_left_is_cleared_away_in_time(exports, scratch):
+    old, young = scratch / "old", scratch / "young"
+    for folder in (old, young):
+        folder.mkdir(parents=True)
+    os.utime(old, (0, 0))
+    with newest_in_parts(RULES, exports, Parts(13, scratch)):
+        assert not old.exists()
+        assert young.exists()
 
 
 def test_the_tables_dealt_out_hold_every_row_once_in_its_order(exports, scratch):

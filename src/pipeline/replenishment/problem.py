@@ -222,7 +222,7 @@ class Replenishment:
         """
         from pipeline.replenishment.teams import orders_of
 
-        series, _, orders = self._worked(charter, location, partial(orders_of, charter, arm, units))
+        series, _, orders = self._worked(charter, location, partial(orders_of, charter, _found_anywhere(arm), units))
         return _written(charter, location, series, np.concatenate(orders))[0]
 
     def account(
@@ -242,7 +242,7 @@ class Replenishment:
         """
         from pipeline.replenishment import accounting
 
-        work = partial(accounting.told, charter, arm, units, explained)
+        work = partial(accounting.told, charter, _found_anywhere(arm), units, explained)
         if dataset is None:
             series, last, told = self._worked(charter, location, work)
         else:
@@ -330,6 +330,13 @@ class Replenishment:
         if self._panel is None or self._panel[0] != (dataset.digest, lead_time):
             self._panel = ((dataset.digest, lead_time), panel_from_tables(dataset.tables, lead_time))
         return self._panel[1]
+
+
+def _found_anywhere(arm: Arm) -> Arm:
+    """The arm with the whole path of its model: whoever works on a part may stand in another folder."""
+    if arm.candidate is None:
+        return arm
+    return replace(arm, candidate=replace(arm.candidate, directory=arm.candidate.directory.resolve()))
 
 
 def _written(
