@@ -49,9 +49,11 @@ def on_dask(settings: Settings, body: Callable[[Parts], Result]) -> Result:
     else:
         runner = DaskTaskRunner(cluster_kwargs=_own(settings))
 
+    kept = _Kept(partial(body, Parts(settings.partition, scratch, _mapped)))
+
     @flow(name="parts", task_runner=runner, validate_parameters=False, persist_result=False)
     def parts() -> Result:
-        return body(Parts(settings.partition, scratch, _mapped))
+        return kept.work()  # type: ignore[no-any-return]
 
     try:
         with temporary_settings({PREFECT_API_URL: _server()}):
@@ -59,6 +61,20 @@ def on_dask(settings: Settings, body: Callable[[Parts], Result]) -> Result:
     except KilledWorker as error:
         remedy = "give the workers more memory, or make parts smaller with LANDED_PARTITION"
         raise _refused("LANDED_ENGINE", f"a part was given up, its workers died each time: {error}", remedy) from None
+
+
+class _Kept:
+    """Work that stays in this process: Prefect sends a flow along with its tasks, and the ledger must not go too."""
+
+    def __init__(self, work: Callable[[], Any]) -> None:
+        self.work = work
+
+    def __reduce__(self) -> tuple[type["_Kept"], tuple[object]]:
+        return _Kept, (_elsewhere,)
+
+
+def _elsewhere() -> None:
+    raise RuntimeError("the work on parts is put together in the process that began it")
 
 
 def _server() -> str:
@@ -102,11 +118,16 @@ def _require_cluster(settings: Settings, scratch: Path) -> None:
     with client:
         if not client.scheduler_info()["workers"]:
             raise _refused(name, f"the cluster at {address} has no workers", "start some: dask worker ADDRESS")
-        if urlsplit(address).hostname not in _LOOPBACK and "PREFECT_API_URL" not in os.environ:
-            remedy = "name a standing server in LANDED_PREFECT_URL"
-            raise _refused(name, "its workers cannot reach a Prefect server of this process's own", remedy)
+        _require_reachable(address, os.environ.get("PREFECT_API_URL", ""))
         _require_same_versions(client, address)
         _require_shared(client, scratch)
+
+
+def _require_reachable(address: str, server: str) -> None:
+    """Workers on other machines reach Prefect's server."""
+    if urlsplit(address).hostname not in _LOOPBACK and urlsplit(server).hostname in {*_LOOPBACK, None}:
+        remedy = "name a standing server that they reach in LANDED_PREFECT_URL"
+        raise _refused("LANDED_DASK_ADDRESS", "its workers cannot reach a Prefect server on this machine alone", remedy)
 
 
 def _require_same_versions(client: Any, address: str) -> None:

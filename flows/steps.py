@@ -1,6 +1,7 @@
 """The steps of an iteration: each hands one frozen value on, and finds what it finished before in the ledger."""
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -27,6 +28,7 @@ from pipeline.evaluation.study import Studied
 from pipeline.ledger import all_iterations, get_iteration, mark_done, open_key, recall, record_report, remember
 from pipeline.notices.announcements import announce_refused_rows, announce_review
 from pipeline.problems.base import Arm, Studying
+from pipeline.problems.parts import Partible
 from pipeline.provenance import environment
 from pipeline.reporting.pack import WrittenReport, write
 from pipeline.review.consequences import allowed_decisions
@@ -139,9 +141,23 @@ def make_candidates(bench: Workbench, dataset: Dataset) -> Candidates:
     """Train and choose, or take the released model where a stage is measured."""
     with bench.step("train and backtest"):
         measured = bench.record.kind == "measure"
-        candidates = measured_candidate(bench) if measured else trained_candidates(bench, dataset)
+        candidates = measured_candidate(bench) if measured else _trained(bench, dataset)
     with bench.step("track in MLflow"):
         return track_candidates(bench, dataset, candidates)
+
+
+def _trained(bench: Workbench, dataset: Dataset) -> Candidates:
+    """All candidates; on a cluster, its workers make the rows that are drawn of a large chain."""
+    problem = bench.problem
+    if bench.settings.engine == "local" or not isinstance(problem, Partible):
+        return trained_candidates(bench, dataset)
+    from flows.clusters import on_dask  # Dask is an extra
+
+    return on_dask(bench.settings, lambda parts: trained_candidates(_with(bench, problem.in_parts(parts)), dataset))
+
+
+def _with(bench: Workbench, problem: Any) -> Workbench:
+    return replace(bench, problem=problem)
 
 
 @step

@@ -149,7 +149,7 @@ class Settings(BaseSettings):
         default=0, ge=0, description="processes of a Dask cluster of its own; one for each core if 0"
     )
     partition: int = Field(
-        default=50_000, ge=1, description="series worked on at a time, in whole stores; results do not depend on it"
+        default=20_000, ge=1, description="series worked on at a time, in whole stores; results do not depend on it"
     )
     prefect_page: str = Field(default="", description="address of Prefect's page, for links; no links if empty")
     notify: SecretStr = Field(

@@ -46,7 +46,10 @@ NOT_PLAYED: dict[str, dict[str, str]] = {
         "landed ": "speaks to the servers of a team; tests/team starts them on this machine",
         "prefect work-pool": "needs a standing server, and looks up a host",
         "prefect worker": "stays, and needs an engine",
+        "pip install": "downloads; the tests have it",
+        "dask ": "stays; tests/flows starts a cluster on this machine",
     },
+    "docs/howto/operator.md": {"LANDED_ENGINE=dask": "starts a cluster, as tests/flows does"},
 }
 
 

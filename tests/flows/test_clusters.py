@@ -6,27 +6,31 @@ import sys
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from threading import Lock
 
 import pytest
 from distributed import LocalCluster
+from sklearn.base import clone
 
 from flows import clusters
 from flows.clusters import on_dask
 from pipeline.cli.setting import prepared
 from pipeline.errors import LedgerError
 from pipeline.problems.base import Arm
+from pipeline.replenishment.candidates import Material, _fitted
 from pipeline.replenishment.demand import CHAINS
 from pipeline.replenishment.field import exports_at
+from pipeline.replenishment.forecast import LightGBMForecaster
 from pipeline.replenishment.problem import Replenishment
-from tests.replenishment.made import charter
+from tests.replenishment.made import charter, made_panel
 
 RULES = charter("replenishment")
-SMALL = replace(CHAINS["retailer"], stores=9, products=6, weeks=70, seed=RULES.seed, lead_time=2)
+SMALL = replace(CHAINS["retailer"], stores=6, products=5, weeks=60, seed=RULES.seed, lead_time=2)
 
 
 @pytest.fixture
 def settings(home):
-    return prepared().model_copy(update={"engine": "dask", "partition": 30, "dask_workers": 2})
+    return prepared().model_copy(update={"engine": "dask", "partition": 20, "dask_workers": 2})
 
 
 def killed_once(marker: Path, function, value):
@@ -45,7 +49,10 @@ def test_a_worker_killed_in_the_middle_changes_no_decision(settings, tmp_path):
     arm, marker = Arm("rule", RULES, baseline="official_benchmark"), tmp_path / "killed"
     problem = Replenishment()
 
+    unsent = Lock()  # the command's own work holds its ledger, which cannot travel and must not
+
     def decided(parts):
+        assert not unsent.locked()
         deadly = replace(parts, mapped=lambda work, values: parts.mapped(partial(killed_once, marker, work), values))
         return problem.in_parts(deadly).decide(RULES, folder, arm, ("S001", "S004"))
 
@@ -54,6 +61,28 @@ def test_a_worker_killed_in_the_middle_changes_no_decision(settings, tmp_path):
         whole = problem.decide(RULES, folder, arm, ("S001", "S004"))
     assert marker.exists()
     assert found.equals(whole)
+
+
+@pytest.mark.proof
+def test_a_model_whose_rows_a_cluster_made_is_the_same_file(settings, tmp_path):
+    panel = made_panel(stores=7, products=5, seed=8)
+    model = LightGBMForecaster(groups=("level", "season", "hierarchy"), rounds=20, row_budget=1500)
+    whole = Material(panel, panel, ())
+    clone(model).fit(panel).save(tmp_path / "whole")
+    fitted = on_dask(settings, lambda parts: _fitted(clone(model), replace(whole, parts=replace(parts, series=11))))
+    fitted.save(tmp_path / "cluster")
+    for file in ("model.txt", "model.json"):
+        assert (tmp_path / "cluster" / file).read_bytes() == (tmp_path / "whole" / file).read_bytes()
+
+
+def deadly(_):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+@pytest.mark.proof
+def test_a_part_that_kills_every_worker_ends_with_a_remedy(settings):
+    with pytest.raises(LedgerError, match="make parts smaller with LANDED_PARTITION"):
+        on_dask(settings, lambda parts: list(parts.mapped(deadly, [1])))
 
 
 def test_without_the_extra_the_remedy_is_its_name(settings, monkeypatch):
@@ -74,6 +103,23 @@ def test_a_cluster_without_workers_is_refused(settings):
         empty = settings.model_copy(update={"dask_address": cluster.scheduler_address})
         with pytest.raises(LedgerError, match="has no workers"):
             on_dask(empty, lambda parts: parts)
+
+
+@pytest.mark.parametrize(
+    ("address", "server", "reachable"),
+    [
+        ("tcp://127.0.0.1:8786", "", True),
+        ("tls://10.0.0.5:8786", "https://prefect.example.com/api", True),
+        ("tls://10.0.0.5:8786", "", False),
+        ("tcp://10.0.0.5:8786", "http://127.0.0.1:4200/api", False),
+    ],
+)
+def test_workers_elsewhere_need_a_server_they_can_reach(address, server, reachable):
+    if reachable:
+        clusters._require_reachable(address, server)
+        return
+    with pytest.raises(LedgerError, match="LANDED_PREFECT_URL"):
+        clusters._require_reachable(address, server)
 
 
 def test_workers_that_do_not_see_the_data_folder_are_named(tmp_path):

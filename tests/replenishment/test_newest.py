@@ -1,5 +1,6 @@
 """The newest data by parts: the same decisions as in one piece, broken rows and short histories included."""
 
+import os
 import shutil
 from dataclasses import replace
 
@@ -18,7 +19,7 @@ from pipeline.replenishment.problem import Replenishment
 from tests.replenishment.made import charter, write_long, write_vn2
 
 RULES = charter("replenishment")
-SMALL = replace(CHAINS["retailer"], stores=9, products=6, weeks=70, seed=RULES.seed, lead_time=2)
+SMALL = replace(CHAINS["retailer"], stores=6, products=5, weeks=60, seed=RULES.seed, lead_time=2)
 ARM = Arm("rule", RULES, baseline="seasonal_average")
 
 
@@ -38,7 +39,7 @@ def by_parts(problem, series, scratch):
     return problem.in_parts(Parts(series, scratch))
 
 
-@pytest.mark.parametrize(("series", "units"), [(1, None), (30, ("S001", "S004"))])
+@pytest.mark.parametrize(("series", "units"), [(6, None), (16, ("S001", "S004"))])
 def test_the_decisions_are_those_of_the_chain_in_one_piece(series, units, exports, scratch):
     problem = Replenishment()
     whole = problem.account(RULES, exports, ARM, units)
@@ -55,13 +56,13 @@ def test_a_part_whose_stores_opened_late_or_closed_early_has_all_weeks(exports, 
     sales = pd.read_parquet(exports / "sales.parquet")
     stores = sorted(pd.read_parquet(exports / "stores.parquet")["store"].astype(str))
     weeks = np.sort(sales["week"].dropna().unique())
-    late = sales["store"].isin(stores[:3]) & (sales["week"] < weeks[20])
-    early = sales["store"].isin(stores[6:]) & (sales["week"] > weeks[50])
+    late = sales["store"].isin(stores[:2]) & (sales["week"] < weeks[20])
+    early = sales["store"].isin(stores[4:]) & (sales["week"] > weeks[45])
     sales[~late & ~early].to_parquet(changed / "sales.parquet", index=False)
     problem = Replenishment()
-    with newest_in_parts(RULES, changed, Parts(20, scratch)) as chain:
+    with newest_in_parts(RULES, changed, Parts(11, scratch)) as chain:
         assert chain.count > 1
-    assert by_parts(problem, 20, scratch).decide(RULES, changed, ARM).equals(problem.decide(RULES, changed, ARM))
+    assert by_parts(problem, 11, scratch).decide(RULES, changed, ARM).equals(problem.decide(RULES, changed, ARM))
 
 
 def test_long_tables_by_week_are_read_by_parts_and_days_in_one_piece(tmp_path, scratch):
@@ -102,6 +103,16 @@ def test_parts_that_cannot_be_written_are_told(exports, tmp_path):
     (tmp_path / "file").write_text("no folder")
     with pytest.raises(DataError, match="cannot be cut into parts"):
         by_parts(Replenishment(), 13, tmp_path / "file" / "scratch").decide(RULES, exports, ARM)
+
+
+def test_what_a_killed_command_left_is_cleared_away_in_time(exports, scratch):
+    old, young = scratch / "old", scratch / "young"
+    for folder in (old, young):
+        folder.mkdir(parents=True)
+    os.utime(old, (0, 0))
+    with newest_in_parts(RULES, exports, Parts(13, scratch)):
+        assert not old.exists()
+        assert young.exists()
 
 
 def test_the_tables_dealt_out_hold_every_row_once_in_its_order(exports, scratch):

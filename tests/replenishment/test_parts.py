@@ -7,15 +7,20 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sklearn.base import clone
 
 from pipeline.problems.base import Arm
+from pipeline.problems.parts import Parts
 from pipeline.replenishment import offers
 from pipeline.replenishment.accounting import side_by_side, told
+from pipeline.replenishment.candidates import Material, _fitted
 from pipeline.replenishment.chain import Chain, folded, group_sums, multiples
 from pipeline.replenishment.features import features_at
+from pipeline.replenishment.forecast import LightGBMForecaster
 from pipeline.replenishment.history import History
 from pipeline.replenishment.parts import cut, in_rounds
 from pipeline.replenishment.teams import orders_of
+from pipeline.replenishment.training import Draw, drawn_rows, whole_draw
 from tests.replenishment.made import GROUPS, charter, made_panel
 
 
@@ -114,3 +119,26 @@ def test_a_model_says_the_same_of_every_series(train_on, units, place, problem, 
         assert np.array_equal(getattr(parts, name), getattr(whole, name)), name
     for name in ("rows", "names", "effects"):
         assert np.array_equal(getattr(parts.drivers, name), getattr(whole.drivers, name)), name
+
+
+@settings(max_examples=3)
+@given(CUTS, st.integers(40, 4000))
+def test_the_rows_drawn_for_training_are_those_of_the_whole(cuts, budget):
+    panel = made_panel(stores=7, products=5, seed=8)
+    draws = (Draw(100, budget // 3), Draw(110, budget))
+    work = partial(drawn_rows, first=92, draws=draws, groups=GROUPS, seed=5)
+    parts = worked(parts_of(panel, cuts), lambda part: work(History(part)))
+    for whole, drawn in zip(work(History(panel)), zip(*parts, strict=True), strict=True):
+        found = whole_draw(drawn)
+        for name in ("features", "demand", "sold", "censored", "level", "age"):
+            assert _same(getattr(found, name), getattr(whole, name)), name
+
+
+def test_a_model_fitted_by_parts_is_the_same_file(tmp_path):
+    panel = made_panel(stores=7, products=5, seed=8)
+    model = LightGBMForecaster(groups=("level", "season", "hierarchy"), rounds=20, row_budget=1500)
+    whole = Material(panel, panel, ())
+    for name, material in (("whole", whole), ("parts", replace(whole, parts=Parts(11, tmp_path / "scratch")))):
+        _fitted(clone(model), material).save(tmp_path / name)
+    for file in ("model.txt", "model.json"):
+        assert (tmp_path / "parts" / file).read_bytes() == (tmp_path / "whole" / file).read_bytes()

@@ -230,7 +230,7 @@ def _setting(field: FieldInfo) -> str:
     kinds = [one for one in get_args(field.annotation) or (field.annotation,) if one is not type(None)]
     if get_origin(field.annotation) is Literal:
         return ", ".join(f"`{value}`" for value in kinds)
-    names = {Path: "path", SecretStr: "**secret**", bool: "`true` or `false`", str: "text"}
+    names = {Path: "path", SecretStr: "**secret**", bool: "`true` or `false`", int: "whole number", str: "text"}
     return names[kinds[0]]
 
 

@@ -12,6 +12,7 @@ from pipeline.charter import Charter
 from pipeline.compliance.account import Account, Drivers, Names, sample
 from pipeline.problems.base import Arm
 from pipeline.replenishment.benchmark import position
+from pipeline.replenishment.chain import together
 from pipeline.replenishment.forecast import THREADS, LightGBMForecaster
 from pipeline.replenishment.limiting import features_of, outside_of
 from pipeline.replenishment.panel import Bools, Ints, Panel
@@ -95,11 +96,17 @@ def told(charter: Charter, arm: Arm, units: Sequence[str] | None, explained: int
     listed = panel.listed[-1]
     everywhere = np.ones(panel.size, np.bool_)
     rest = Arm("rest", charter, baseline=charter.kpi.baseline.policy)
-    incumbent = np.where(listed, decider(rest, panel, everywhere, "everywhere")(panel), 0)
-    outside: Names = np.full(panel.size, "", dtype=object)
     asked = asked_of(charter, units, panel)
     ours, drivers = asked & listed, None
-    if arm.candidate is None or not panel.chain.some(("ours",), ours):
+    # All that may be asked of the whole chain comes first: a part is not taken apart twice.
+    by_model = arm.candidate is not None and panel.chain.some(("ours",), ours)
+    today, orders = together(
+        lambda: decider(rest, panel, everywhere, "everywhere")(panel),
+        lambda: orders_of(charter, arm, units, panel),
+    )
+    incumbent = np.where(listed, today, 0)
+    outside: Names = np.full(panel.size, "", dtype=object)
+    if arm.candidate is None or not by_model:
         ours = np.zeros(panel.size, np.bool_)
     else:
         model = LightGBMForecaster.load(arm.candidate.directory)
@@ -109,7 +116,6 @@ def told(charter: Charter, arm: Arm, units: Sequence[str] | None, explained: int
         if explained is None or explained > 0:
             chosen = sample(len(rows), explained, charter.seed)
             drivers = _drivers(model, matrix[:, chosen], rows[chosen])
-    orders = orders_of(charter, arm, units, panel)
     return Told(orders, incumbent, ours, outside, np.asarray(position(panel), np.float64), drivers)
 
 

@@ -1,9 +1,11 @@
 """A charter's candidate: from its entry to a fitted model, its decisions and its rolling games."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -12,9 +14,11 @@ from pipeline.evaluation.outcomes import KpiDefinition, Outcomes
 from pipeline.models.files import digest
 from pipeline.problems import played
 from pipeline.problems.base import Arm, Progress, TrainedCandidate
+from pipeline.problems.parts import Parts
 from pipeline.replenishment.baselines import baseline
 from pipeline.replenishment.forecast import LightGBMForecaster
 from pipeline.replenishment.games import Builder, rolling_games
+from pipeline.replenishment.history import History
 from pipeline.replenishment.limiting import within
 from pipeline.replenishment.offers import BASELINES
 from pipeline.replenishment.panel import Bools, Ints, Panel
@@ -37,11 +41,13 @@ class Material:
         whole: the panel of the final fit.
         games: the panel of the rolling games, a sample of its stores when the chain is large.
         cutoffs: weeks known at the first decision of each game.
+        parts: who makes the rows of a large chain; this process from one piece if not given.
     """
 
     whole: Panel
     games: Panel
     cutoffs: tuple[int, ...]
+    parts: Parts | None = None
 
 
 def train(
@@ -53,10 +59,25 @@ def train(
     builder = fitting(charter, spec, policy, material, directory / GAMES)
     arms: dict[str, Builder] = {**baseline_builders(business, policy), spec.name: builder}
     backtest = rolling_games(material.games, material.cutoffs, arms, business, progress)
-    model = forecaster(charter, spec).fit(material.whole)
+    model = _fitted(forecaster(charter, spec), material)
     model.save(directory)
     played.save(backtest, directory / BACKTEST)
     return _trained(spec, directory, model, backtest, time.perf_counter() - began)
+
+
+def _fitted(model: LightGBMForecaster, material: Material) -> LightGBMForecaster:
+    """The model fitted on everything; where the chain is large, an engine's workers make its rows."""
+    if material.parts is None or material.whole.size <= material.parts.series:
+        return model.fit(material.whole)
+    from pipeline.replenishment.newest import panel_in_parts
+
+    parts = material.parts
+    with panel_in_parts(material.whole, parts) as chain:
+        return model.fit_parts(lambda work: chain.worked(parts, partial(_on_history, work)), material.whole.periods)
+
+
+def _on_history(work: Callable[[History], Any], panel: Panel) -> Any:
+    return work(History(panel))
 
 
 def load(spec: Candidate, directory: Path) -> TrainedCandidate:

@@ -1,11 +1,11 @@
 """Global LightGBM forecasts of demand until delivery, under scikit-learn's estimator conventions."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import lightgbm as lgb
 import numpy as np
@@ -23,7 +23,7 @@ from pipeline.replenishment.panel import Bools, Panel
 from pipeline.replenishment.parameters import Objective
 from pipeline.replenishment.policy import Forecast
 from pipeline.replenishment.spread import Spread, measure_spread
-from pipeline.replenishment.training import Draw, HeldOut, Rows, drawn_rows, held_out
+from pipeline.replenishment.training import Draw, HeldOut, Rows, drawn_rows, held_out, whole_draw
 
 #: Weeks at the end of the history that calibrate the spread before the final fit sees them.
 HELD_OUT = 10
@@ -91,10 +91,22 @@ class LightGBMForecaster(BaseEstimator):  # type: ignore[misc]  # scikit-learn s
             ModelError: when the panel holds no demand to learn from.
         """
         history = History(panel)
-        weeks = panel.periods
+        return self.fit_parts(lambda work: [work(history)], panel.periods)
+
+    def fit_parts(self, worked: "Worked", weeks: int) -> Self:
+        """The same from a chain in parts: they make the rows that are drawn and the forecasts that calibrate.
+
+        Args:
+            worked: does a piece of work on the history of every part and gives the results in the order of the parts.
+            weeks: of the history.
+
+        Raises:
+            ModelError: as :meth:`fit`.
+        """
         first = max(weeks - self.train_periods, 1)
         draws = (Draw(weeks - HELD_OUT, int(self.row_budget * CALIBRATION_ROWS)), Draw(weeks, self.row_budget))
-        early, rows = drawn_rows(history, first, draws, self.groups, self.seed)
+        drawn = worked(partial(drawn_rows, first=first, draws=draws, groups=self.groups, seed=self.seed))
+        early, rows = (whole_draw(parts) for parts in zip(*drawn, strict=True))
         if not len(early.demand) or float(early.demand.sum()) <= 0:
             raise ModelError(
                 "nothing to learn from",
@@ -106,7 +118,7 @@ class LightGBMForecaster(BaseEstimator):  # type: ignore[misc]  # scikit-learn s
             )
         self.names_ = early.names
         self.booster_ = self._boost(early, max(int(self.rounds * CALIBRATION_SHARE), 1))
-        self._calibrate(history, weeks)
+        self.spread_, self.bias_, self.wape_ = _measured(side_by_side(worked(partial(self._held_out, weeks=weeks))))
         self.booster_ = self._boost(self._supposed(rows), self.rounds)
         return self
 
@@ -209,19 +221,46 @@ class LightGBMForecaster(BaseEstimator):  # type: ignore[misc]  # scikit-learn s
             mean = (1 - self.average_share) * mean + self.average_share * seasonal_mean(history, known)[:, chosen]
         return np.asarray(mean, dtype=np.float64)
 
-    def _calibrate(self, history: History, weeks: int) -> None:
-        self.spread_, self.bias_, self.wape_ = calibrate(history, weeks, lambda known: self._mean(history, known))
+    def _held_out(self, history: History, weeks: int) -> "Foreseen":
+        return foreseen(history, weeks, partial(self._mean, history))
+
+
+#: Does a piece of work on the history of every part of a chain.
+Worked = Callable[[Callable[[History], Any]], Sequence[Any]]
+#: Forecasts (O, L, N) of the weeks kept back, and what happened in them.
+Foreseen = tuple[NDArray[np.floating], HeldOut]
+
+
+def foreseen(history: History, weeks: int, mean_at: Callable[[int], NDArray[np.floating]]) -> Foreseen:
+    """Forecasts of the last :data:`HELD_OUT` weeks from every origin that had not seen them."""
+    seen = held_out(history, weeks, HELD_OUT)
+    return np.stack(together(*(partial(mean_at, known) for known in seen.origins))), seen
+
+
+def side_by_side(parts: Sequence[Foreseen]) -> Foreseen:
+    """What was foreseen of the parts of a chain, as of one."""
+    seen = [part[1] for part in parts]
+    return np.concatenate([part[0] for part in parts], axis=2), HeldOut(
+        origins=seen[0].origins,
+        demand=np.concatenate([each.demand for each in seen], axis=2),
+        sold=np.concatenate([each.sold for each in seen], axis=2),
+        known=np.concatenate([each.known for each in seen], axis=2),
+        censored=np.concatenate([each.censored for each in seen], axis=2),
+    )
 
 
 def calibrate(
     history: History, weeks: int, mean_at: Callable[[int], NDArray[np.floating]]
 ) -> tuple[Spread, float, float]:
-    """Spread, bias (demand / forecast) and WAPE of forecasts on the last :data:`HELD_OUT` weeks."""
-    own = held_out(history, weeks, HELD_OUT)
-    mean = np.stack(together(*(partial(mean_at, known) for known in own.origins)))
+    """Spread, bias (demand / forecast) and WAPE of forecasts on the last :data:`HELD_OUT` weeks, of the whole chain."""
+    mean, own = foreseen(history, weeks, mean_at)
     cells = (mean, own.demand, own.sold, own.known, own.censored)
     mean, *whole = history.panel.chain.joined(("held out", weeks), *cells)
-    seen = HeldOut(own.origins, *whole)
+    return _measured((mean, HeldOut(own.origins, *whole)))
+
+
+def _measured(held: Foreseen) -> tuple[Spread, float, float]:
+    mean, seen = held
     counted = seen.known | seen.censored
     bias = float(seen.demand[counted].sum() / max(float(mean[counted].sum()), 1e-9))
     error = np.abs(mean - seen.demand)[seen.known].sum()

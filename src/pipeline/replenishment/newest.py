@@ -11,6 +11,8 @@ wrong with a table as a whole, so that it is told as always.
 
 import os
 import shutil
+import tempfile
+import time
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -50,6 +52,8 @@ Result = TypeVar("Result")
 #: Rows of a large table in memory at a time.
 ROWS = 1_000_000
 PANEL = "panel.npz"
+#: Seconds after which the parts of a command that was killed are cleared away.
+FORGOTTEN = 2 * 86_400.0
 
 
 @dataclass(frozen=True)
@@ -99,15 +103,45 @@ def newest_in_parts(charter: Charter, location: Path, parts: Parts) -> Iterator[
     Raises:
         DataError: the parts cannot be written.
     """
-    folder = parts.scratch / f"{charter.project}-{os.getpid()}"
-    try:
-        folder.mkdir(parents=True)
+    with _folder(parts, charter.project) as folder:
         yield _in_parts(charter, location, folder, parts)
+
+
+@contextmanager
+def panel_in_parts(panel: Panel, parts: Parts) -> Iterator[InParts]:
+    """A panel that is at hand, as parts on disk for others to work on.
+
+    Raises:
+        DataError: the parts cannot be written.
+    """
+    with _folder(parts, "panel") as folder:
+        stores, place = np.unique(panel.series["store"].to_numpy(dtype=str), return_inverse=True)
+        held = cut(np.bincount(place, minlength=len(stores)).tolist(), parts.series)
+        for number, part in enumerate(held):
+            home = folder / f"{number:04d}"
+            home.mkdir()
+            save_panel(panel.take((place >= part.start) & (place < part.stop)), home / PANEL)
+        names = {
+            column: tuple(sorted(panel.series[column].unique()))
+            for column in ("product", "department")
+            if column in panel.series.columns
+        }
+        yield InParts(folder, panel.series[["store", "product"]], panel.last, len(held), names)
+
+
+@contextmanager
+def _folder(parts: Parts, name: str) -> Iterator[Path]:
+    try:
+        parts.scratch.mkdir(parents=True, exist_ok=True)
+        for left in parts.scratch.iterdir():
+            if time.time() - left.stat().st_mtime > FORGOTTEN:
+                shutil.rmtree(left, ignore_errors=True)
+        with tempfile.TemporaryDirectory(prefix=f"{name}-", dir=parts.scratch, ignore_cleanup_errors=True) as folder:
+            yield Path(folder)
     except OSError as error:
         remedy = "free some space, or name another data folder in LANDED_DATA"
-        raise DataError("The data cannot be cut into parts", [Finding(str(folder), str(error), remedy)]) from error
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        finding = Finding(str(parts.scratch), str(error), remedy)
+        raise DataError("The data cannot be cut into parts", [finding]) from error
 
 
 def _in_parts(charter: Charter, location: Path, folder: Path, parts: Parts) -> InParts | None:

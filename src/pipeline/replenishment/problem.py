@@ -49,7 +49,9 @@ class Replenishment:
 
     def in_parts(self, parts: Parts) -> "Replenishment":
         """Reads the newest data and decides by parts of whole stores; the decisions are the same to the last unit."""
-        return Replenishment(parts)
+        twin = Replenishment(parts)
+        twin._panel = self._panel
+        return twin
 
     def kpis(self, charter: Charter) -> Mapping[str, KpiDefinition]:  # noqa: ARG002 - the protocol's
         """See :data:`pipeline.replenishment.offers.KPIS`."""
@@ -220,7 +222,7 @@ class Replenishment:
         """
         from pipeline.replenishment.teams import orders_of
 
-        series, _, orders = self._worked(charter, location, partial(orders_of, charter, arm, units))
+        series, _, orders = self._worked(charter, location, partial(orders_of, charter, _found_anywhere(arm), units))
         return _written(charter, location, series, np.concatenate(orders))[0]
 
     def account(
@@ -240,7 +242,7 @@ class Replenishment:
         """
         from pipeline.replenishment import accounting
 
-        work = partial(accounting.told, charter, arm, units, explained)
+        work = partial(accounting.told, charter, _found_anywhere(arm), units, explained)
         if dataset is None:
             series, last, told = self._worked(charter, location, work)
         else:
@@ -313,7 +315,7 @@ class Replenishment:
             panel = panel.take(panel.series["store"].isin(units).to_numpy())
         weeks = weeks_played(panel.lead_time)
         chosen = cutoffs(panel.periods, weeks, model.backtest_cutoffs, model.backtest_every, least=LEAST_HISTORY)
-        return Material(panel, sampled(panel, units, GAME_SERIES, charter.seed), chosen)
+        return Material(panel, sampled(panel, units, GAME_SERIES, charter.seed), chosen, self._parts)
 
     def _scoped(self, charter: Charter, dataset: Dataset) -> "Panel":
         from pipeline.replenishment.teams import without
@@ -328,6 +330,13 @@ class Replenishment:
         if self._panel is None or self._panel[0] != (dataset.digest, lead_time):
             self._panel = ((dataset.digest, lead_time), panel_from_tables(dataset.tables, lead_time))
         return self._panel[1]
+
+
+def _found_anywhere(arm: Arm) -> Arm:
+    """The arm with the whole path of its model: whoever works on a part may stand in another folder."""
+    if arm.candidate is None:
+        return arm
+    return replace(arm, candidate=replace(arm.candidate, directory=arm.candidate.directory.resolve()))
 
 
 def _written(

@@ -2,11 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.replenishment.chain import together
 from pipeline.replenishment.features import features_at
 from pipeline.replenishment.history import History
 from pipeline.replenishment.panel import Bools, Floats, Ints
@@ -40,6 +42,18 @@ class Rows:
     level: Floats
     age: Floats
     names: tuple[str, ...]
+
+    def take(self, places: Ints) -> "Rows":
+        """These rows, in this order."""
+        return Rows(
+            features=self.features[places],
+            demand=self.demand[places],
+            sold=self.sold[places],
+            censored=self.censored[places],
+            level=self.level[places],
+            age=self.age[places],
+            names=self.names,
+        )
 
 
 @dataclass(frozen=True)
@@ -75,32 +89,50 @@ def drawn_rows(
         seed: of each draw.
     """
     asked = [_Asked.of(draw, first, seed) for draw in draws]
-    for known in sorted(set().union(*(each.origins for each in asked))):
-        features, names = features_at(history, known, groups)
-        for each in asked:
-            if known in each.origins:
-                each.parts.append(_rows_at(history, known, each, features, names))
-    return tuple(_joined(each.parts) for each in asked)
+
+    def at(known: int) -> list[Rows | None]:
+        """The rows of an origin for each draw; its features are let go again."""
+        made: list[Any] = together(
+            partial(features_at, history, known, groups),
+            *(partial(_candidates, history, known, each) for each in asked),
+        )
+        (features, names), candidates = made[0], made[1:]
+        return [
+            _rows_at(history, known, each, features, names, *found) if found is not None else None
+            for each, found in zip(asked, candidates, strict=True)
+        ]
+
+    origins = together(*(partial(at, known) for known in sorted(set().union(*(each.origins for each in asked)))))
+    return tuple(joined([rows for rows in drawn if rows is not None]) for drawn in zip(*origins, strict=True))
+
+
+def whole_draw(parts: Sequence[Rows]) -> Rows:
+    """The rows of one draw of a chain, from those of its parts: by origin, horizon and series, as in one piece."""
+    if len(parts) == 1:
+        return parts[0]
+    rows = joined(parts)
+    horizon = rows.features[:, rows.names.index("horizon")]
+    return rows.take(np.lexsort((horizon, -(rows.age + horizon))))
 
 
 @dataclass(frozen=True)
 class _Asked:
-    """A draw under way: its origins, the rows each gives at most, its own random numbers, and what it has so far."""
+    """A draw under way: its origins, the rows each gives at most, and its own random numbers."""
 
     last: int
     origins: frozenset[int]
     quota: int
     draw: np.random.Generator
-    parts: list[Rows]
 
     @classmethod
     def of(cls, draw: Draw, first: int, seed: int) -> "_Asked":
         origins = _origins(max(first, min(FIRST_ORIGIN, draw.last - 1)), draw.last)
         quota = draw.budget // len(origins)
-        return cls(draw.last, frozenset(origins.tolist()), quota, np.random.default_rng(seed), [])
+        return cls(draw.last, frozenset(origins.tolist()), quota, np.random.default_rng(seed))
 
 
-def _joined(parts: Sequence[Rows]) -> Rows:
+def joined(parts: Sequence[Rows]) -> Rows:
+    """Rows after each other."""
     return Rows(
         features=np.concatenate([part.features for part in parts]),
         demand=np.concatenate([part.demand for part in parts]),
@@ -118,12 +150,26 @@ def _origins(first: int, last: int) -> Ints:
     return np.arange(last - 1, first - 1, -max(every, 1))[::-1]
 
 
-def _rows_at(history: History, known: int, asked: _Asked, features: Floats, names: tuple[str, ...]) -> Rows:
+def _candidates(history: History, known: int, asked: _Asked) -> tuple[Bools, Ints] | None:
+    """Cells (reach, N) a draw may take from an origin, and how many there are by horizon and part of the chain."""
+    if known not in asked.origins:
+        return None
     reach = min(history.lead_time, asked.last - known)
-    seen = history.usable[known : known + reach] & (history.count[known] > 0)
+    seen = np.asarray(history.usable[known : known + reach] & (history.count[known] > 0))
+    (counts,) = history.panel.chain.joined(("candidates", known, asked.last), seen.sum(axis=1, keepdims=True))
+    return seen, counts
+
+
+def _rows_at(
+    history: History, known: int, asked: _Asked, features: Floats, names: tuple[str, ...], seen: Bools, counts: Ints
+) -> Rows:
     horizon, series = np.nonzero(seen)
-    if len(horizon) > asked.quota:
-        kept = np.sort(asked.draw.choice(len(horizon), asked.quota, replace=False))
+    total = int(counts.sum())
+    if total > asked.quota:
+        # Places among all candidates of the chain, by horizon and series: those before, and those of the own part.
+        before = (np.cumsum(counts) - counts.ravel()).reshape(counts.shape)[:, history.panel.chain.place]
+        own = np.arange(len(horizon)) - np.searchsorted(horizon, horizon)
+        kept = np.isin(before[horizon] + own, asked.draw.choice(total, asked.quota, replace=False))
         horizon, series = horizon[kept], series[kept]
     return Rows(
         features=features[horizon, series],

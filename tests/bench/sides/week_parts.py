@@ -11,8 +11,10 @@ from week import fitted
 from pipeline.problems.base import Arm, TrainedCandidate
 from pipeline.problems.parts import Parts
 from pipeline.replenishment.problem import Replenishment
-from pipeline.settings import Settings
 from tests.replenishment.made import charter
+
+#: Small enough that the chain of 100 stores is cut too.
+SERIES = 5000
 
 
 def side(watch, folder):
@@ -26,7 +28,7 @@ def side(watch, folder):
         model.save(Path(scratch) / "model")
         spec = rules.model.candidates[0]
         arm = Arm(spec.name, rules, TrainedCandidate(spec, Path(scratch) / "model", "", None, {}, {}, 0.0))
-        problem = Replenishment(Parts(Settings().partition, Path(scratch) / "parts"))
+        problem = Replenishment(Parts(SERIES, Path(scratch) / "parts"))
         with watch.work():
             orders = problem.decide(rules, folder, arm)["order"]
     return {"orders": int(orders.size), "units": int(orders.sum())}
