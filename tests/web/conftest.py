@@ -11,6 +11,7 @@ from pipeline.ledger import Ledger, verify
 from pipeline.review import ReviewRequest
 from pipeline.settings import Settings
 from pipeline.verdicts import Verdict
+from pipeline.web import packs
 from pipeline.web.app import create_app
 from tests.web.browsing import Browser
 from tests.web.made import Clock, Pack, evidence_of, let_in, put_review, write_pack
@@ -33,6 +34,21 @@ class Installed:
 
     def kinds(self) -> list[str]:
         return [event.kind for event in self.ledger.events()]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def drawn_once() -> Iterator[None]:
+    """A report's charts, drawn once for the sites of all tests; that they come out the same, tests/reporting asks."""
+    real, drawn = packs._charts, {}
+
+    def remembered(pack: packs.Pack, language: str) -> dict:
+        if (pack.digest, language) not in drawn:
+            drawn[pack.digest, language] = real(pack, language)
+        return drawn[pack.digest, language]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(packs, "_charts", remembered)
+        yield
 
 
 @pytest.fixture(scope="session")
