@@ -37,6 +37,8 @@ def on_dask(settings: Settings, body: Callable[[Parts], Result]) -> Result:
     """
     os.environ.setdefault("DASK_LOGGING__DISTRIBUTED", "error")
     try:
+        from distributed.client import FutureCancelledError
+        from distributed.comm import CommClosedError
         from distributed.scheduler import KilledWorker
         from prefect_dask import DaskTaskRunner
     except ImportError as error:
@@ -58,6 +60,9 @@ def on_dask(settings: Settings, body: Callable[[Parts], Result]) -> Result:
     try:
         with temporary_settings({PREFECT_API_URL: _server()}):
             return parts()
+    except (CommClosedError, FutureCancelledError) as error:
+        remedy = "start the scheduler again and repeat the command"
+        raise _refused("LANDED_DASK_ADDRESS", f"the scheduler went away in the middle: {error}", remedy) from None
     except KilledWorker as error:
         remedy = "give the workers more memory, or make parts smaller with LANDED_PARTITION"
         raise _refused("LANDED_ENGINE", f"a part was given up, its workers died each time: {error}", remedy) from None

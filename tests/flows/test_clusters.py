@@ -1,15 +1,12 @@
 """A Dask cluster of real processes: one is killed in the middle, and the decisions are those of one process."""
 
-import os
-import signal
 import sys
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 from threading import Lock
 
 import pytest
-from distributed import LocalCluster
+from distributed import Client, LocalCluster
 from sklearn.base import clone
 
 from flows import clusters
@@ -17,11 +14,13 @@ from flows.clusters import on_dask
 from pipeline.cli.setting import prepared
 from pipeline.errors import LedgerError
 from pipeline.problems.base import Arm
+from pipeline.problems.parts import Parts
 from pipeline.replenishment.candidates import Material, _fitted
 from pipeline.replenishment.demand import CHAINS
 from pipeline.replenishment.field import exports_at
 from pipeline.replenishment.forecast import LightGBMForecaster
 from pipeline.replenishment.problem import Replenishment
+from tests.flows.deadly import killed, killed_once
 from tests.replenishment.made import charter, made_panel
 
 RULES = charter("replenishment")
@@ -33,19 +32,18 @@ def settings(home):
     return prepared().model_copy(update={"engine": "dask", "partition": 20, "dask_workers": 2})
 
 
-def killed_once(marker: Path, function, value):
-    """The first worker that is asked to dies as by ``kill -9``, in the middle of its part."""
-    result = function(value)
-    try:
-        marker.touch(exist_ok=False)
-    except FileExistsError:
-        return result
-    os.kill(os.getpid(), signal.SIGKILL)
-    return None
+def on_plain_dask(settings, body):
+    """The same without Prefect, whose server and imports take most of the time."""
+    kinds = {"n_workers": 2, "threads_per_worker": 1, "host": "127.0.0.1", "dashboard_address": None}
+    with LocalCluster(**kinds) as cluster, Client(cluster, set_as_default=False) as client:
+        mapped = lambda work, values: client.gather(client.map(work, list(values), pure=False))  # noqa: E731
+        return body(Parts(settings.partition, settings.data / "parts", mapped))
 
 
-@pytest.mark.slow
-def test_a_worker_killed_in_the_middle_changes_no_decision(settings, tmp_path):
+@pytest.mark.parametrize(
+    "engine", [on_plain_dask, pytest.param(on_dask, marks=pytest.mark.proof)], ids=["dask", "prefect"]
+)
+def test_a_worker_killed_in_the_middle_changes_no_decision(engine, settings, tmp_path):
     arm, marker = Arm("rule", RULES, baseline="official_benchmark"), tmp_path / "killed"
     problem = Replenishment()
 
@@ -57,7 +55,7 @@ def test_a_worker_killed_in_the_middle_changes_no_decision(settings, tmp_path):
         return problem.in_parts(deadly).decide(RULES, folder, arm, ("S001", "S004"))
 
     with exports_at(tmp_path / "retailer", SMALL) as folder:
-        found = on_dask(settings, decided)
+        found = engine(settings, decided)
         whole = problem.decide(RULES, folder, arm, ("S001", "S004"))
     assert marker.exists()
     assert found.equals(whole)
@@ -75,14 +73,10 @@ def test_a_model_whose_rows_a_cluster_made_is_the_same_file(settings, tmp_path):
         assert (tmp_path / "cluster" / file).read_bytes() == (tmp_path / "whole" / file).read_bytes()
 
 
-def deadly(_):
-    os.kill(os.getpid(), signal.SIGKILL)
-
-
 @pytest.mark.proof
 def test_a_part_that_kills_every_worker_ends_with_a_remedy(settings):
     with pytest.raises(LedgerError, match="make parts smaller with LANDED_PARTITION"):
-        on_dask(settings, lambda parts: list(parts.mapped(deadly, [1])))
+        on_dask(settings, lambda parts: list(parts.mapped(killed, [1])))
 
 
 def test_without_the_extra_the_remedy_is_its_name(settings, monkeypatch):

@@ -108,7 +108,7 @@ def _known(tables: Tables, table: str, column: str) -> list[str]:
 
 def _age_checks(state: pd.DataFrame | None) -> list[Check]:
     """Sales lie between ten years before the stock-taking and its week, where the state knows its week."""
-    taken = stock_taking(state)
+    taken = _stock_taking(state)
     if taken is None:
         return []
     oldest = taken - pd.DateOffset(years=OLDEST_YEARS)
@@ -118,7 +118,7 @@ def _age_checks(state: pd.DataFrame | None) -> list[Check]:
     ]
 
 
-def stock_taking(state: pd.DataFrame | None) -> Any:
+def _stock_taking(state: pd.DataFrame | None) -> Any:
     """The week most rows of the state name."""
     if state is None or "week" not in state.columns:
         return None

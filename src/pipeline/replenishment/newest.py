@@ -16,7 +16,7 @@ import time
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import date
 from functools import partial
@@ -38,7 +38,7 @@ from pipeline.datasets.parquet import batches, read_parquet
 from pipeline.errors import DataError, Finding
 from pipeline.problems.parts import Parts
 from pipeline.replenishment.chain import Chain
-from pipeline.replenishment.contract import contracts, stock_taking
+from pipeline.replenishment.contract import contracts
 from pipeline.replenishment.demand import CHAINS
 from pipeline.replenishment.exports import read_exports
 from pipeline.replenishment.field import exports_at
@@ -65,12 +65,14 @@ class Layout:
         stock: the table with one row per series; ``sales`` is the other large one.
         key: the column that says whose row it is.
         store: key → store; None where the key is the store.
+        last: the week of the stock-taking where the table of stock does not tell it.
     """
 
     folder: Path
     stock: str
     key: str
     store: Mapping[str, str] | None = None
+    last: pd.Timestamp | None = None
 
 
 @dataclass(frozen=True)
@@ -131,25 +133,34 @@ def panel_in_parts(panel: Panel, parts: Parts) -> Iterator[InParts]:
 
 @contextmanager
 def _folder(parts: Parts, name: str) -> Iterator[Path]:
-    try:
+    with _writing(parts.scratch):
         parts.scratch.mkdir(parents=True, exist_ok=True)
         for left in parts.scratch.iterdir():
-            if time.time() - left.stat().st_mtime > FORGOTTEN:
-                shutil.rmtree(left, ignore_errors=True)
-        with tempfile.TemporaryDirectory(prefix=f"{name}-", dir=parts.scratch, ignore_cleanup_errors=True) as folder:
-            yield Path(folder)
+            # Another command may clear it away at the same moment.
+            with suppress(FileNotFoundError):
+                if time.time() - left.stat().st_mtime > FORGOTTEN:
+                    shutil.rmtree(left, ignore_errors=True)
+        home = tempfile.TemporaryDirectory(prefix=f"{name}-", dir=parts.scratch, ignore_cleanup_errors=True)
+    with home as folder:
+        yield Path(folder)
+
+
+@contextmanager
+def _writing(place: Path) -> Iterator[None]:
+    try:
+        yield
     except OSError as error:
         remedy = "free some space, or name another data folder in LANDED_DATA"
-        finding = Finding(str(parts.scratch), str(error), remedy)
-        raise DataError("The data cannot be cut into parts", [finding]) from error
+        raise DataError("The data cannot be cut into parts", [Finding(str(place), str(error), remedy)]) from error
 
 
 def _in_parts(charter: Charter, location: Path, folder: Path, parts: Parts) -> InParts | None:
-    try:
-        with _layout(charter, location) as layout:
-            dealt = None if layout is None else _deal(layout, folder, parts.series)
-    except (ValueError, KeyError, DataError):
-        return None
+    with _writing(folder):
+        try:
+            with _layout(charter, location) as layout:
+                dealt = None if layout is None else _deal(layout, folder, parts.series)
+        except (ValueError, KeyError, DataError):
+            return None
     if dealt is None:
         return None
     count, taken = dealt
@@ -177,7 +188,8 @@ def _layout(charter: Charter, location: Path) -> Iterator[Layout | None]:
         with exports_at(location, replace(CHAINS[source], seed=charter.seed, lead_time=lead_time)) as folder:
             yield Layout(folder, "state", "store")
     elif source == "tables" and (location / "sales.parquet").is_file() and (location / "stock.parquet").is_file():
-        yield Layout(location, "stock", ID, _stores_of(location)) if _weekly(location / "sales.parquet") else None
+        last = _last_week(location / "sales.parquet")
+        yield None if last is None else Layout(location, "stock", ID, _stores_of(location), last)
     else:
         yield None
 
@@ -191,13 +203,14 @@ def _stores_of(location: Path) -> Mapping[str, str] | None:
     return dict(zip(described[ID].astype(str), described["store"].astype(str), strict=True))
 
 
-def _weekly(sales: Path) -> bool:
-    """Whether all dates fall on one day of the week, so that every part of the table tells it is one of weeks."""
+def _last_week(sales: Path) -> pd.Timestamp | None:
+    """The last Monday of a table whose dates all fall on one day of the week, so that every part of it tells so too."""
     dates: set[object] = set()
     with batches(sales, ROWS) as (_, rows):
         for batch in rows:
             dates |= set(pc.unique(batch.column("ds")).to_pylist())
-    return len(set(days_of(pd.Series(list(dates))).dropna().dt.dayofweek)) == 1
+    days = days_of(pd.Series(list(dates))).dropna()
+    return None if len(set(days.dt.dayofweek)) != 1 else days.max() - pd.Timedelta(days=days.max().dayofweek)
 
 
 def _deal(layout: Layout, folder: Path, most: int) -> tuple[int, pd.DataFrame] | None:
@@ -210,7 +223,7 @@ def _deal(layout: Layout, folder: Path, most: int) -> tuple[int, pd.DataFrame] |
             for key, count in zip(keys, np.bincount(codes + 1, minlength=len(keys) + 1)[1:], strict=True):
                 held[key] += int(count)
             if "week" in batch.schema.names:
-                weeks.update(batch.column("week").to_pylist())
+                weeks.update({one["values"]: one["counts"] for one in batch.column("week").value_counts().to_pylist()})
     stores = sorted(held)
     parts = cut([held[store] for store in stores], most)
     if len(parts) == 1:
@@ -226,8 +239,14 @@ def _deal(layout: Layout, folder: Path, most: int) -> tuple[int, pd.DataFrame] |
             shutil.copyfile(small, targets[0] / small.name)
             for target in targets[1:]:
                 (target / small.name).hardlink_to(targets[0] / small.name)
-    taken = stock_taking(pd.DataFrame({"week": list(weeks.elements())})) if weeks else None
-    return len(parts), pd.DataFrame({"week": [] if taken is None else [taken]})
+    return len(parts), pd.DataFrame({"week": [layout.last] if layout.last is not None else _commonest(weeks)})
+
+
+def _commonest(weeks: Mapping[object, int]) -> list[object]:
+    """The week most rows name, the earliest of several, as the contract takes it; nothing where none is told."""
+    cells = coerce(pd.Series(list(weeks), dtype=object), "datetime64[us]", nullable=False)
+    counts = pd.Series(list(weeks.values()))[cells.passed].groupby(cells.cells[cells.passed]).sum()
+    return [counts.idxmax()] if len(counts) else []
 
 
 def _keys(values: pa.Array, store: Mapping[str, str] | None) -> tuple[list[str], NDArray[np.int64]]:
@@ -235,7 +254,7 @@ def _keys(values: pa.Array, store: Mapping[str, str] | None) -> tuple[list[str],
     encoded = values if pa.types.is_dictionary(values.type) else values.dictionary_encode()
     distinct = coerce(encoded.dictionary.to_pandas(), "str", nullable=False)
     names = [
-        name if store is None else store.get(name, "") if good else ""
+        "" if not good else name if store is None else store.get(name, "")
         for name, good in zip(distinct.cells, distinct.passed, strict=True)
     ]
     stores, of_distinct = np.unique(np.array([*names, ""], dtype=object), return_inverse=True)
@@ -309,8 +328,9 @@ def save_panel(panel: Panel, path: Path) -> None:
     texts = {f"series_{name}": panel.series[name].to_numpy(dtype=str) for name in panel.series.columns}
     partial_ = path.with_name(f".{os.getpid()}.{path.name}")
     cells: dict[str, Any] = {**arrays, **texts}
-    np.savez(partial_, **cells)
-    partial_.replace(path)
+    with _writing(path):
+        np.savez(partial_, **cells)
+        partial_.replace(path)
 
 
 def load_panel(path: Path) -> Panel:
