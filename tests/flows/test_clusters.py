@@ -1,8 +1,13 @@
 """A Dask cluster of real processes: one is killed in the middle, and the decisions are those of one process."""
 
+import json
+import subprocess
 import sys
+import time
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from threading import Lock
 
 import pytest
@@ -92,11 +97,27 @@ def test_a_scheduler_that_does_not_answer_is_named(address, settings, monkeypatc
         on_dask(settings.model_copy(update={"dask_address": address}), lambda parts: parts)
 
 
-def test_a_cluster_without_workers_is_refused(settings):
-    with LocalCluster(n_workers=0, processes=False, dashboard_address=None) as cluster:
-        empty = settings.model_copy(update={"dask_address": cluster.scheduler_address})
-        with pytest.raises(LedgerError, match="has no workers"):
-            on_dask(empty, lambda parts: parts)
+def test_a_cluster_without_workers_is_refused(settings, tmp_path):
+    told = tmp_path / "scheduler.json"
+    asked = ["--host", "127.0.0.1", "--port", "0", "--no-dashboard", "--scheduler-file", str(told)]
+    command = [sys.executable, "-m", "distributed.cli.dask_scheduler", *asked]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as scheduler:
+        try:
+            empty = settings.model_copy(update={"dask_address": address_in(told)})
+            with pytest.raises(LedgerError, match="has no workers"):
+                on_dask(empty, lambda parts: parts)
+        finally:
+            scheduler.kill()
+
+
+def address_in(told: Path) -> str:
+    """Where a scheduler listens, once it said so."""
+    until = time.monotonic() + 60
+    while time.monotonic() < until:
+        with suppress(OSError, ValueError, KeyError):
+            return json.loads(told.read_text())["address"]
+        time.sleep(0.05)
+    pytest.fail("the scheduler never said where it listens")
 
 
 @pytest.mark.parametrize(
