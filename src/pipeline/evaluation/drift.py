@@ -34,8 +34,8 @@ with warnings.catch_warnings():
     from evidently import Dataset as EvidentlyDataset
     from evidently.core.metric_types import SingleValue, SingleValueCalculation, SingleValueMetric
     from evidently.legacy.renderers.html_widgets import CounterData, counter
-    from evidently.metrics import DriftedColumnsCount, ValueDrift
-    from evidently.presets import DataSummaryPreset
+    from evidently.metrics import DriftedColumnsCount, QuantileValue, ValueDrift
+    from evidently.presets import DatasetStats, ValueStats
     from evidently.tests import gte, lt, lte
 
 NUMBERS_METHOD = "wasserstein"
@@ -109,7 +109,7 @@ def report(
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         business = _business(kpis, charter) if kpis is not None else []
-        metrics = [*business, *_drift(numbers, texts), DataSummaryPreset()]
+        metrics = [*business, *_drift(numbers, texts), DatasetStats(), *map(ColumnInShort, [*numbers, *texts])]
         sets = [EvidentlyDataset.from_pandas(sample, data_definition=definition) for sample in samples]
         snapshot = Report(metrics, include_tests=False).run(*sets)
         files = _write(snapshot, directory)
@@ -126,6 +126,14 @@ def report(
         ),
         files=files,
     )
+
+
+class ColumnInShort(ValueStats):  # type: ignore[misc]
+    """Evidently's summary of a column without the quartiles: it draws the column anew for each and shows none."""
+
+    def generate_metrics(self, context: Any) -> list[Any]:
+        """Count, missing, least, most, mean and spread of a number; the values of a text."""
+        return [one for one in super().generate_metrics(context) if not isinstance(one, QuantileValue)]
 
 
 class BusinessKpi(SingleValueMetric):  # type: ignore[misc]
