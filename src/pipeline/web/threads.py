@@ -10,10 +10,11 @@ from starlette.responses import Response
 
 from pipeline.web.site import site_of
 
-#: Making a page is work for one processor and takes a millisecond: more threads than this only wait for each other.
+#: Making a page is work for one processor and takes a millisecond: more threads than this only wait for each other. A
+#: second one, so that a page whose charts are drawn for the first time holds up nobody.
 #: What is sent in, and may wait for the ledger's writer, has the framework's threads. Those cost a page twice as much
 #: with fifty people at once: each of their hand-overs goes through the event loop several times.
-_MAKERS = ThreadPoolExecutor(4, thread_name_prefix="pages")
+_MAKERS = ThreadPoolExecutor(2, thread_name_prefix="pages")
 
 #: Where a request's state holds the connection its page is made over.
 HELD = "reader"
