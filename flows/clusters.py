@@ -14,9 +14,9 @@ from urllib.parse import urlsplit
 
 from prefect import flow, task
 from prefect.cache_policies import NO_CACHE
-from prefect.server.api.server import SubprocessASGIServer
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
+from flows.warming import start_server
 from pipeline.errors import Finding, LedgerError
 from pipeline.problems.parts import Parts
 from pipeline.settings import Settings
@@ -84,12 +84,7 @@ def _elsewhere() -> None:
 
 def _server() -> str:
     """Prefect's API; a server of this process's own is started before, or every worker would start one for itself."""
-    standing = PREFECT_API_URL.value()
-    if standing:
-        return str(standing)
-    own: Any = SubprocessASGIServer()
-    own.start()
-    return str(own.api_url)
+    return str(PREFECT_API_URL.value() or start_server())
 
 
 @task(name="part", cache_policy=NO_CACHE, persist_result=False)

@@ -153,11 +153,9 @@ def _trained(bench: Workbench, dataset: Dataset) -> Candidates:
         return trained_candidates(bench, dataset)
     from flows.clusters import on_dask  # Dask is an extra
 
-    return on_dask(bench.settings, lambda parts: trained_candidates(_with(bench, problem.in_parts(parts)), dataset))
-
-
-def _with(bench: Workbench, problem: Any) -> Workbench:
-    return replace(bench, problem=problem)
+    return on_dask(
+        bench.settings, lambda parts: trained_candidates(replace(bench, problem=problem.in_parts(parts)), dataset)
+    )
 
 
 @step

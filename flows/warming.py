@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from importlib import import_module
+from typing import Any
 
 from prefect.server.api.server import SubprocessASGIServer
 from prefect.settings import (
@@ -29,16 +30,19 @@ def warm_up() -> None:
     if PREFECT_API_URL.value():
         return
     with ThreadPoolExecutor(1, "prefect-server") as pool:
-        started = pool.submit(_start_server)
+        started = pool.submit(start_server)
         with _unswept():
             for name in _LIBRARIES:
                 import_module(name)
         started.result()
 
 
-def _start_server() -> None:
+def start_server() -> str:
+    """Start Prefect's server of this process, if it is not started yet; returns the address of its API."""
+    server: Any = SubprocessASGIServer()
     with temporary_settings(_UNUSED):
-        SubprocessASGIServer().start()
+        server.start()
+    return str(server.api_url)
 
 
 @contextmanager

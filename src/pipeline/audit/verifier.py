@@ -163,10 +163,10 @@ def check_keys(files: Files, events: list[Event], key: str | None) -> list[Key]:
     lost = 0
     for one in json.loads(files["keys.json"]):
         event, seal = one["event"], one["signature"]
-        place, named = f"keys.json, event {event['seq']}", json.loads(event["body"])["public"]
+        body = json.loads(event["body"])
+        place, named = f"keys.json, event {event['seq']}", body["public"]
         if event_hash(event) != event["hash"]:
             raise Bad(f"{place}: was changed: its hash does not fit its content")
-        body = json.loads(event["body"])
         signers = [keys[-1][1], named] if keys and not body.get("lost") else [named]
         text = f"landed event {event['hash']}"
         if not all(signed(by, text, seal[128 * at : 128 * at + 128]) for at, by in enumerate(signers)):

@@ -43,7 +43,7 @@ from pipeline.replenishment.demand import CHAINS
 from pipeline.replenishment.exports import read_exports
 from pipeline.replenishment.field import exports_at
 from pipeline.replenishment.longform import ID, days_of, read_long
-from pipeline.replenishment.panel import Panel, panel_from_tables
+from pipeline.replenishment.panel import PER_SERIES, Panel, panel_from_tables
 from pipeline.replenishment.parameters import business_of
 from pipeline.replenishment.parts import cut, in_rounds
 
@@ -123,12 +123,7 @@ def panel_in_parts(panel: Panel, parts: Parts) -> Iterator[InParts]:
             home = folder / f"{number:04d}"
             home.mkdir()
             save_panel(panel.take((place >= part.start) & (place < part.stop)), home / PANEL)
-        names = {
-            column: tuple(sorted(panel.series[column].unique()))
-            for column in ("product", "department")
-            if column in panel.series.columns
-        }
-        yield InParts(folder, panel.series[["store", "product"]], panel.last, len(held), names)
+        yield InParts(folder, panel.series[["store", "product"]], panel.last, len(held), _names(panel.series))
 
 
 @contextmanager
@@ -174,8 +169,7 @@ def _in_parts(charter: Charter, location: Path, folder: Path, parts: Parts) -> I
     list(parts.mapped(partial(read, span), short))
     names = {
         column: tuple(sorted({name for part in known for name in part.names.get(column, ())}))
-        for column in ("product", "department")
-        if column in known[0].names
+        for column in known[0].names
     }
     series = pd.concat([part.series for part in known], ignore_index=True)
     return InParts(folder, series, span[1], count, names)
@@ -308,9 +302,14 @@ def _read(
         return None
     save_panel(panel, home / PANEL)
     series = panel.series
-    names = {name: tuple(series[name].unique()) for name in ("product", "department") if name in series.columns}
     first, last = (day.astype("datetime64[D]").item() for day in panel.weeks[[0, -1]])
-    return _Part(first, last, series[["store", "product"]], names)
+    return _Part(first, last, series[["store", "product"]], _names(series))
+
+
+def _names(series: pd.DataFrame) -> Mapping[str, tuple[str, ...]]:
+    """What figures are added up by over the parts: every product and department, sorted, where there are any."""
+    grouped = [column for column in ("product", "department") if column in series.columns]
+    return {column: tuple(sorted(series[column].unique())) for column in grouped}
 
 
 def _schemas(raw: Tables, taken: pd.DataFrame, lead_time: int) -> Mapping[str, Any]:
@@ -341,4 +340,4 @@ def load_panel(path: Path) -> Panel:
     return Panel(series=pd.DataFrame(texts).astype(str), **cells)
 
 
-_ARRAYS = ("weeks", "sales", "in_stock", "listed", "promotion", "holiday", "pay_week", "on_hand", "on_order", "stock")
+_ARRAYS = ("weeks", "holiday", "pay_week", *PER_SERIES)

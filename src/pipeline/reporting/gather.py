@@ -36,11 +36,11 @@ def data_shown(dataset: Dataset, declared: Collection[str] = ()) -> DataShown:
         dataset: clean tables and their quarantine.
         declared: columns with personal data, as ``table.column``.
     """
-    hidden = {*declared, *(f"{sign.table}.{sign.column}" for sign in signs(sampled(dataset.tables, seed=0)))}
     quarantine = dataset.quarantine
     rows = quarantine.rows
     reasons: list[QuarantineReason] = []
     if len(rows):
+        hidden = {*declared, *(f"{sign.table}.{sign.column}" for sign in signs(sampled(dataset.tables, seed=0)))}
         worded = {reason: refusal(reason) for reason in map(str, rows["reason"].unique())}
         # A column of texts would forget how they are said in another language.
         words = {str(text): text for text in worded.values()}

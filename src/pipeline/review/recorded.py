@@ -138,10 +138,8 @@ def answer_recorded(ledger: Ledger, request: ReviewRequest, answers: RecordedAns
 
 def passed_over(reader: Reader, request: ReviewRequest, answers: RecordedAnswers) -> tuple[Person, ...]:
     """Whose recorded answers to a request are not given, because it asks their role for no decision."""
-    charter, roles = (
-        charter_of(iteration_of(reader, request)),
-        {role for each in request.signers.values() for role in each},
-    )
+    charter = charter_of(iteration_of(reader, request))
+    roles = {role for each in request.signers.values() for role in each}
     people = (charter.person(one.person) for one in answers.to(request.iteration, request.stage))
     return tuple(person for person in people if person is not None and person.role not in roles)
 
