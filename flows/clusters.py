@@ -16,7 +16,7 @@ from prefect import flow, task
 from prefect.cache_policies import NO_CACHE
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
-from flows.warming import start_server
+from flows.server import address
 from pipeline.errors import Finding, LedgerError
 from pipeline.problems.parts import Parts
 from pipeline.settings import Settings
@@ -58,7 +58,7 @@ def on_dask(settings: Settings, body: Callable[[Parts], Result]) -> Result:
         return kept.work()  # type: ignore[no-any-return]
 
     try:
-        with temporary_settings({PREFECT_API_URL: _server()}):
+        with temporary_settings({PREFECT_API_URL: address()}):
             return parts()
     except (CommClosedError, FutureCancelledError) as error:
         remedy = "start the scheduler again and repeat the command"
@@ -80,11 +80,6 @@ class _Kept:
 
 def _elsewhere() -> None:
     raise RuntimeError("the work on parts is put together in the process that began it")
-
-
-def _server() -> str:
-    """Prefect's API; a server of this process's own is started before, or every worker would start one for itself."""
-    return str(PREFECT_API_URL.value() or start_server())
 
 
 @task(name="part", cache_policy=NO_CACHE, persist_result=False)

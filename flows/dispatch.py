@@ -3,14 +3,11 @@
 An intent stays pending until its effect stands in the ledger, so a delivery that was killed is simply made again.
 """
 
-from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any
-
-from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
 
 from flows.feedback import feedback_approval
 from flows.iteration import iteration
+from flows.server import at_hand
 from flows.warming import warm_up
 from pipeline.ledger import Intent, Ledger, pending
 
@@ -40,17 +37,12 @@ def deliver(intent: Intent) -> None:
         payload = intent.payload
         run_iteration(intent.project, int(payload["number"]), str(payload["stage"]), Path(str(payload["location"])))
     else:
-        with _unwatched():
+        with at_hand():
             feedback_approval(review=str(intent.payload["review"]))
 
 
 def run_iteration(project: str, number: int, stage: str, location: Path) -> None:
     """Run an opened iteration in this process; see :func:`flows.iteration.iteration`."""
     warm_up()
-    with _unwatched():
+    with at_hand():
         iteration(project, number, stage, location)
-
-
-def _unwatched() -> AbstractContextManager[Any]:
-    """No heartbeats: they are for a server that watches workers, and joining their thread costs a second a flow."""
-    return temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None})

@@ -44,7 +44,7 @@ NEVER_CALLED_ON = {
 #: Methods that run an expression on a frame, or unpickle.
 NEVER_METHODS = frozenset({"read_pickle", "to_pickle", "unsafe_load"})
 #: The places that start a program: lists of words of our own, never through a shell.
-STARTERS = {"stack/keeper.py", "stack/supervisor.py", "stack/processes.py"}
+STARTERS = {"stack/keeper.py", "stack/supervisor.py", "stack/processes.py", "server.py"}
 #: The places that format a template that is not written out at the call. Both hold sentences of the code, not of a
 #: charter: a `Message` has the template it was said with, a remedy stands in the table above its use.
 FORMATTERS = {"addresses.py", "language/message.py", "language/translator.py"}

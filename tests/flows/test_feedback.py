@@ -22,6 +22,8 @@ from pipeline.settings import Settings
 from tests.flows.awaiting import UNITS, a_charter, decide, feedback_of_iteration_one, registered, under_review
 from tests.flows.made import PROJECT
 
+pytestmark = pytest.mark.usefixtures("server")
+
 
 @pytest.fixture
 def ledger(stores):

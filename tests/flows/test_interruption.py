@@ -31,6 +31,8 @@ from pipeline.settings import Settings
 from tests.conftest import Home
 from tests.flows.made import PERIODS, PROJECT, SPEC, charter_values, found_retailer, write_yaml
 
+pytestmark = pytest.mark.usefixtures("server")
+
 ANSI = re.compile(r"\x1b\[")
 
 #: Where Ctrl-C strikes, in the order of the steps: owner, name, the call it strikes at, before or after the work.

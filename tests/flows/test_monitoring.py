@@ -9,8 +9,8 @@ import pytest
 from prefect.client.schemas.objects import State
 
 from flows import monitoring as room
-from flows.dispatch import _unwatched
 from flows.monitoring import monitoring
+from flows.server import at_hand
 from pipeline.datasets import catalog
 from pipeline.errors import LandedError
 from pipeline.ledger import Ledger, all_iterations, end_project, verify
@@ -41,7 +41,7 @@ def quick(monkeypatch):
 
 
 def look(location=None) -> State:
-    with _unwatched():
+    with at_hand():
         return monitoring(PROJECT, location, return_state=True)
 
 
