@@ -13,8 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from argon2 import PasswordHasher
 from hypothesis import HealthCheck, settings
 
+from pipeline.accounts import passwords
 from pipeline.settings import Settings
 from tests.postgres import postgres_server
 
@@ -38,6 +40,8 @@ os.environ.update(Settings().quiet_environment())
 # Two workers share two cores; without this each trains on both.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 (_PROCESS / "data" / "prefect").mkdir(parents=True)
+# The same algorithm at a price that tests can pay; what ships is held to its standard in test_passwords.
+passwords._HASHER = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 
 
 @dataclass(frozen=True)

@@ -1,3 +1,5 @@
+import subprocess
+import sys
 import unicodedata
 
 import pytest
@@ -63,3 +65,12 @@ def test_a_damaged_hash_matches_nothing(kept):
 
 def test_two_hashes_of_one_password_differ():
     assert hashed("four grey herons wade") != hashed("four grey herons wade")
+
+
+def test_what_ships_costs_an_attacker_what_the_standard_asks():
+    """RFC 9106, section 4, second recommended option: three passes over 64 MiB in four lanes. Tests pay less."""
+    shown = "import pipeline.accounts.passwords as p; h = p._HASHER; print(h.time_cost, h.memory_cost, h.parallelism)"
+    asked = subprocess.run([sys.executable, "-c", f"{shown}; print(p.hashed('x'))"], capture_output=True, text=True)
+    parameters, kept = asked.stdout.splitlines()
+    assert parameters == "3 65536 4"
+    assert kept.startswith("$argon2id$v=19$m=65536,t=3,p=4$")

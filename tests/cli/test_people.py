@@ -4,10 +4,9 @@ import re
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from argon2 import PasswordHasher
 from typer.testing import CliRunner
 
-from pipeline.accounts import find_user, make_token, passwords
+from pipeline.accounts import find_user, make_token
 from pipeline.cli import app
 from pipeline.ledger import Ledger, verify
 from pipeline.settings import Settings
@@ -15,11 +14,6 @@ from tests.accounts.sites import GOOD, join
 from tests.cli.calling import assert_refused, landed, sign
 
 DAY = datetime.now(UTC).date()
-
-
-@pytest.fixture(autouse=True)
-def cheap_hashing(monkeypatch):
-    monkeypatch.setattr(passwords, "_HASHER", PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
 
 
 @pytest.fixture
