@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.replenishment.chain import folded, multiples
+from pipeline.replenishment.chain import folded, group_sums, multiples, summed
 from pipeline.replenishment.panel import Bools, Floats, Ints, Weeks
 
 Reals = NDArray[np.float64]
@@ -26,30 +26,31 @@ def iso_week(weeks: Weeks) -> Ints:
     return np.asarray(day_of_year // 7, dtype=np.int64)
 
 
-def one_hot(groups: Ints, size: int) -> Reals:
-    """(N, size) membership of each series."""
-    return np.asarray(groups[:, None] == np.arange(size)[None, :], dtype=np.float64)
-
-
-def sold_units(demand: Floats, usable: Bools, membership: Reals) -> Reals:
+def sold_units(demand: Floats, usable: Bools, groups: Ints, size: int) -> Reals:
     """(2, T, G) sums of usable demand by week and group, as multiples that add up exactly.
 
     Args:
         demand: (T, N) units.
         usable: (T, N) cells whose sales are demand.
-        membership: (N, G) from :func:`one_hot`.
+        groups: (N,) number of each series' group.
+        size: G, of groups.
     """
-    sums = np.empty((2, len(demand), membership.shape[1]))
+    sums = np.empty((2, len(demand), size))
     for week, (units, cells) in enumerate(zip(demand, usable, strict=True)):
-        sums[:, week] = multiples(np.where(cells, units, np.float32(0))) @ membership
+        sums[:, week] = group_sums(np.where(cells, units, np.float32(0)), groups, size)
     return sums
 
 
-def expected_units(usable: Bools, level: Reals, membership: Reals) -> Reals:
+def expected_units(usable: Bools, level: Reals, groups: Ints, size: int) -> Reals:
     """(2, T, G) what the series' levels (N,) would have sold in the usable cells, by week and group, as multiples."""
-    coarse, fine = (membership * part[:, None] for part in multiples(level))
-    both = usable.astype(np.float64) @ np.hstack([coarse, fine])
-    return np.stack(np.split(both, 2, axis=1))
+    parts = multiples(level)
+    # What all would have sold less what the others would have is the same to the last bit: the sums are exact.
+    most = 2 * np.count_nonzero(usable) > usable.size
+    few = ~usable if most else usable
+    week = np.repeat(np.arange(len(few)), few.sum(axis=1))
+    series = np.flatnonzero(few) - week * few.shape[1]
+    found = summed(parts[:, series], week * size + groups[series], len(few) * size).reshape(2, len(few), size)
+    return summed(parts, groups, size)[:, None] - found if most else found
 
 
 def seasonal_factors(sold: Reals, expected: Reals, week_of_year: Ints) -> Floats:
