@@ -12,7 +12,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.replenishment.chain import together
+from pipeline.replenishment.chain import multiples, together
 from pipeline.replenishment.history import EVERY, Chosen, Group, History
 from pipeline.replenishment.panel import Floats
 from pipeline.replenishment.season import YEAR
@@ -104,21 +104,27 @@ def _middle(horizon: int) -> int:
 def _of_product(history: History, known: int, window: int, back: int, chosen: Chosen) -> Array:
     """(n,) mean demand of each series' product in the window; 0 where no week is usable."""
     units, weeks = (history.total(sums, known, window, back) for sums in (history.units, history.count))
-    return history.ratio(("sold", known, window, back), units, np.maximum(weeks, 1e-9), "product", chosen)
+    figures = multiples(units), multiples(np.maximum(weeks, 1e-9))
+    return history.ratio(("sold", known, window, back), figures, "product", chosen)
 
 
 def hierarchy(history: History, known: int, chosen: Chosen) -> dict[str, Array]:
     """What the same product in other stores, the store and the department sold lately against their own level."""
     size = history.level(known)
-    ones = np.ones(len(size))
+    sizes = multiples(size), multiples(np.ones(len(size)))
     groups: tuple[Group, ...] = ("product", "store", "department")
 
-    def lately(group: Group, window: int) -> Array:
+    def lately(window: int) -> tuple[Array, Array]:
         units, weeks = (history.total(sums, known, window) for sums in (history.units, history.count))
-        return history.ratio(("lately", known, window), units, weeks * size, group, chosen)
+        return multiples(units), multiples(weeks * size)
 
-    asked = {f"{group}_{window}": partial(lately, group, window) for group in groups for window in (4, QUARTER)}
-    levels = {f"{group}_level": partial(history.ratio, ("size", known), size, ones, group, chosen) for group in groups[:2]}
+    sold = {window: lately(window) for window in (4, QUARTER)}
+    asked = {
+        f"{group}_{window}": partial(history.ratio, ("lately", known, window), figures, group, chosen)
+        for group in groups
+        for window, figures in sold.items()
+    }
+    levels = {f"{group}_level": partial(history.ratio, ("size", known), sizes, group, chosen) for group in groups[:2]}
     found = dict(zip((*asked, *levels), together(*asked.values(), *levels.values()), strict=True))
     return {name: values / size[chosen] if name in levels else values for name, values in found.items()}
 
@@ -146,7 +152,7 @@ def holidays(history: History, known: int, chosen: Chosen) -> dict[str, Array]:
     panel = history.panel
     targets = _targets(history, known)
     after = np.minimum(targets + 1, len(panel.holiday) - 1)
-    ones = np.ones((1, len(history.groups["product"][0][chosen])))
+    ones = np.ones((1, len(history.groups["product"].codes[chosen])))
     recent = panel.holiday[max(known - 4, 0) : known].mean()
     return {
         "holiday": panel.holiday[targets][:, None] * ones,
@@ -190,7 +196,7 @@ def features_at(
         (lead_time, n, F) float32 and the F names, ``horizon`` first. Missing values are NaN. Each feature lies
         together in memory, as (lead_time, n): written between the others it would touch all of them.
     """
-    shape = (history.lead_time, len(history.groups["product"][0][chosen]))
+    shape = (history.lead_time, len(history.groups["product"].codes[chosen]))
     columns: dict[str, Array] = {"horizon": np.arange(1.0, shape[0] + 1)[:, None] * np.ones((1, shape[1]))}
     for found in together(*(partial(GROUPS[group], history, known, chosen) for group in groups)):
         columns |= found
@@ -211,12 +217,12 @@ def _uplift(history: History, known: int) -> Array:
     promoted_units = history.units[known] - history.plain_units[known]
     promoted_weeks = history.count[known] - history.plain_count[known]
     expected = promoted_weeks * size
-    figures = [promoted_units, expected, size, np.ones(len(size))]
+    figures = [multiples(each) for each in (promoted_units, expected, size, np.ones(len(size)))]
     (units, base, sizes, series), (all_units, all_base, *_) = history.totals(("uplift", known), figures, "product")
     chain = all_units / all_base if all_base > 0 else 1.0
     prior = sizes / np.maximum(series, 1) * UPLIFT_PRIOR
     by_product = np.divide(units + chain * prior, base + prior, out=np.ones(len(prior)), where=series > 0)
-    by_product = by_product[history.groups["product"][0]]
+    by_product = by_product[history.groups["product"].codes]
     own = size * UPLIFT_PRIOR
     return np.asarray((promoted_units + by_product * own) / (expected + own))
 

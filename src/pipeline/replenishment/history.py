@@ -5,7 +5,7 @@ with what its sales let suppose (:mod:`pipeline.replenishment.censoring`) or, wi
 asked of a :class:`History` at ``known`` weeks reads rows ``< known`` only; the planned calendars are the exception.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import Any, Literal
 
@@ -13,9 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.replenishment.censoring import uncensored
-from pipeline.replenishment.chain import Key, folded, group_sums, together
+from pipeline.replenishment.chain import Groups, Key, folded, multiples, together
 from pipeline.replenishment.panel import WEEK, Bools, Floats, Ints, Panel
-from pipeline.replenishment.season import YEAR, expected_units, iso_week, seasonal_factors, sold_units
+from pipeline.replenishment.season import YEAR, Few, expected_units, iso_week, seasonal_factors, sold_units
 
 #: Weeks a new series' own mean is mixed with its product's mean, as if seen that often.
 PRIOR_WEEKS = 2.0
@@ -65,7 +65,7 @@ class History:
         lead_time: horizons are 1 … lead_time.
         known: (T, N) sales are demand.
         demand, usable: (T, N) demand as far as it can be told, and whether it can.
-        groups: (N,) group codes of each series by ``product``, ``store`` and ``department``, and the number of groups.
+        groups: of the series by ``product``, ``store`` and ``department``.
         iso: (T + future,) ISO week minus one, of past and planned weeks.
         units, count, squares, sold_weeks: sums over usable cells: demand, cells, squared demand, cells with demand.
         known_weeks, listed_weeks: known and listed cells.
@@ -82,10 +82,10 @@ class History:
         self._promoted: Bools = panel.promotion[: panel.periods] > 0
         self.demand, self.usable = uncensored(panel.sales, self.known, panel.listed, self._promoted)
         self.plain = self.usable & ~self._promoted
-        self.groups: dict[Group, tuple[Ints, int]] = {
-            "product": panel.chain.codes(panel.series, "product"),
-            "department": panel.chain.codes(panel.series, "department"),
-            "store": panel.chain.codes(panel.series, "store"),
+        self.groups: dict[Group, Groups] = {
+            "product": panel.chain.groups(panel.series, "product"),
+            "department": panel.chain.groups(panel.series, "department"),
+            "store": panel.chain.groups(panel.series, "store"),
         }
         self.iso = iso_week(panel.weeks[0] + np.arange(len(panel.holiday)) * WEEK)
         # Plain dicts: a cache that holds the bound method would keep the whole history alive in a reference cycle.
@@ -161,7 +161,7 @@ class History:
         """(departments + 1, 53) seasonal factors from the first ``known`` weeks."""
         if known not in self._seasons:
             blocks = [slice(end - YEAR, end) for end in range(known, YEAR - 1, -YEAR)]
-            shape = (2, 0, self.groups["department"][1])
+            shape = (2, 0, self.groups["department"].size)
             share = np.concatenate([np.zeros(shape), *map(self._expected, blocks)], axis=1)
             sold, expected = together(lambda: self._sold, lambda: self.panel.chain.added(("expected", known), share))
             weeks = np.array([week for block in blocks for week in range(block.start, block.stop)], np.int64)
@@ -170,34 +170,41 @@ class History:
 
     def by_department(self, factors: Floats, chosen: Chosen = EVERY) -> Floats:
         """(n, …) what stands for each department, for each series."""
-        return np.asarray(factors[self.groups["department"][0][chosen]])
+        return np.asarray(factors[self.groups["department"].codes[chosen]])
 
-    def totals(self, key: Key, values: list[Reals], group: Group) -> tuple[Reals, Reals]:
-        """Sums of each of V figures (N,) by group, and over the whole chain: (V, groups) and (V,).
+    def totals(self, key: Key, figures: Sequence[Reals], group: Group) -> tuple[Reals, Reals]:
+        """Sums of each of V figures (2, N), as multiples, by group, and over the whole chain: (V, groups) and (V,).
 
         Stores lie whole in one part of a chain, so that theirs are summed where they are.
         """
-        codes, size = self.groups[group]
-        sums = np.stack([group_sums(each, codes, size) for each in values], axis=1)
+        sums = np.stack([self.groups[group].sums(each) for each in figures], axis=1)
         if group == "store":
             return folded(sums), folded(self.panel.chain.added(("store", *key), sums.sum(axis=2)))
         whole = self.panel.chain.added((group, *key), sums)
         return folded(whole), folded(whole.sum(axis=2))
 
-    def ratio(self, key: Key, above: Reals, below: Reals, group: Group, chosen: Chosen = EVERY) -> Reals:
+    def ratio(self, key: Key, figures: Sequence[Reals], group: Group, chosen: Chosen = EVERY) -> Reals:
         """(n,) ratio of group sums, per series; the ratio over all series where a group has nothing below.
 
-        The figures (N,) are of all series, whichever are asked.
+        Args:
+            key: names the figures.
+            figures: what is above and below, of all series whichever are asked: (2, N) each, as multiples.
+            group: what is summed by.
+            chosen: series asked of.
         """
-        (top, bottom), (all_above, all_below) = self.totals(key, [above, below], group)
+        (top, bottom), (all_above, all_below) = self.totals(key, figures, group)
         overall = all_above / all_below if all_below > 0 else 0.0
         ratios = np.divide(top, bottom, out=np.full(len(top), overall), where=bottom > 0)
-        return np.asarray(ratios[self.groups[group][0][chosen]])
+        return np.asarray(ratios[self.groups[group].codes[chosen]])
 
     @cached_property
     def _sold(self) -> Reals:
         """(2, T, departments) sums of plain demand."""
-        return self.panel.chain.added(("sold",), sold_units(self.demand, self.plain, *self.groups["department"]))
+        return self.panel.chain.added(("sold",), sold_units(self.demand, self.plain, self.groups["department"]))
+
+    @cached_property
+    def _few(self) -> Few:
+        return Few.of(self.plain)
 
     def _expected(self, block: slice) -> Reals:
         """(2, weeks, departments) what the series' mean plain demand in a block would have sold in its plain cells."""
@@ -205,13 +212,13 @@ class History:
             units = self.plain_units[block.stop] - self.plain_units[block.start]
             weeks = self.plain_count[block.stop] - self.plain_count[block.start]
             level = np.asarray(units / np.maximum(weeks, 1), np.float64)
-            self._blocks[block.stop] = expected_units(self.plain[block], level, *self.groups["department"])
+            self._blocks[block.stop] = expected_units(self._few, block, level, self.groups["department"])
         return self._blocks[block.stop]
 
     def _level(self, known: int) -> Reals:
         units = self.total(self.plain_units, known, YEAR)
         weeks = self.total(self.plain_count, known, YEAR)
-        by_product = self.ratio(("level", known), units, weeks, "product")
+        by_product = self.ratio(("level", known), (multiples(units), multiples(weeks)), "product")
         return np.asarray(np.maximum((units + PRIOR_WEEKS * by_product) / (weeks + PRIOR_WEEKS), LEAST_LEVEL))
 
     def _running(self, week: Callable[[int], NDArray[Any]]) -> Running:

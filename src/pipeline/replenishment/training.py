@@ -145,7 +145,8 @@ class _Asked:
 def joined(parts: Sequence[Rows]) -> Rows:
     """Rows after each other."""
     return Rows(
-        features=np.concatenate([part.features for part in parts]),
+        # Each feature lies together, in the parts too.
+        features=np.concatenate([part.features.T for part in parts], axis=1).T,
         demand=np.concatenate([part.demand for part in parts]),
         sold=np.concatenate([part.sold for part in parts]),
         censored=np.concatenate([part.censored for part in parts]),
