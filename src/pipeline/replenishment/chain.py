@@ -167,7 +167,9 @@ class Groups:
         sums = np.zeros((2, self.size))
         for found, part in zip(sums, parts, strict=True):
             if part.any():
-                found[self.present] = np.add.reduceat(part if self.order is None else part.take(self.order), self.starts)
+                found[self.present] = np.add.reduceat(
+                    part if self.order is None else part.take(self.order), self.starts
+                )
         return sums
 
 

@@ -12,7 +12,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.replenishment.chain import multiples, together
+from pipeline.replenishment.chain import Reals, multiples, together
 from pipeline.replenishment.history import EVERY, Chosen, Group, History
 from pipeline.replenishment.panel import Floats
 from pipeline.replenishment.season import YEAR
@@ -114,7 +114,7 @@ def hierarchy(history: History, known: int, chosen: Chosen) -> dict[str, Array]:
     sizes = multiples(size), multiples(np.ones(len(size)))
     groups: tuple[Group, ...] = ("product", "store", "department")
 
-    def lately(window: int) -> tuple[Array, Array]:
+    def lately(window: int) -> tuple[Reals, Reals]:
         units, weeks = (history.total(sums, known, window) for sums in (history.units, history.count))
         return multiples(units), multiples(weeks * size)
 

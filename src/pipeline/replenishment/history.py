@@ -141,9 +141,7 @@ class History:
         last = max(known - back, 0)
         return np.asarray(sums[last][chosen] - sums[max(last - window, 0)][chosen], dtype=np.float64)
 
-    def mean(
-        self, known: int, window: int, back: int = 0, *, plain: bool = False, chosen: Chosen = EVERY
-    ) -> Reals:
+    def mean(self, known: int, window: int, back: int = 0, *, plain: bool = False, chosen: Chosen = EVERY) -> Reals:
         """(n,) mean demand of the usable weeks in the window (plain: without promotion); NaN where there are none."""
         units, count = (self.plain_units, self.plain_count) if plain else (self.units, self.count)
         sums = self.total(units, known, window, back, chosen)

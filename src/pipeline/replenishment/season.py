@@ -64,14 +64,14 @@ class Few:
 def expected_units(few: Few, block: slice, level: Reals, groups: Groups) -> Reals:
     """(2, W, G) what the series' levels (N,) would have sold in the usable cells of a block, by week and group.
 
-    As multiples: what all would have sold less what they would have in the other cells is then the same to the last bit.
+    As multiples: what all would have sold less what they would have in other cells is then the same to the last bit.
     """
     parts, weeks = multiples(level), block.stop - block.start
     starts = few.starts[block.start : block.stop + 1]
     series = few.series[starts[0] : starts[-1]]
     place = np.repeat(np.arange(weeks) * groups.size, np.diff(starts)) + groups.codes[series]
     listed = np.stack([np.bincount(place, part[series], weeks * groups.size) for part in parts])
-    sums = listed.reshape(2, weeks, groups.size)
+    sums: Reals = listed.reshape(2, weeks, groups.size).astype(np.float64, copy=False)
     return sums if few.usable else groups.sums(parts)[:, None] - sums
 
 
