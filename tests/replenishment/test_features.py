@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 
 from pipeline.replenishment import offers
+from pipeline.replenishment.chain import Groups
 from pipeline.replenishment.features import GROUPS as IMPLEMENTED
 from pipeline.replenishment.features import features_at
 from pipeline.replenishment.history import History
-from pipeline.replenishment.season import expected_units, iso_week, one_hot, seasonal_factors, sold_units
+from pipeline.replenishment.season import Few, expected_units, iso_week, seasonal_factors, sold_units
 from tests.replenishment.made import GROUPS, made_panel, other_future
 
 
@@ -93,8 +94,9 @@ def test_a_season_put_in_is_found_again_whatever_the_stock_outs():
     sales = draw.poisson(true[iso][:, None] * draw.lognormal(2, 0.5, 200)).astype(np.float32)
     usable = draw.random(sales.shape) > 0.2
     level = np.sum(sales * usable, axis=0) / usable.sum(axis=0)
-    groups = one_hot(np.arange(200) % 2, 2)
-    index = seasonal_factors(sold_units(sales, usable, groups), expected_units(usable, level, groups), iso)
+    groups = Groups.of(np.arange(200) % 2, 2)
+    expected = expected_units(Few.of(usable), slice(0, 156), level, groups)
+    index = seasonal_factors(sold_units(sales, usable, groups), expected, iso)
     assert index.shape == (3, 53)
     assert index[-1, :52] == pytest.approx(true[:52], abs=0.06)
 

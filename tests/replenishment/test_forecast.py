@@ -10,6 +10,7 @@ from sklearn.base import clone
 
 from pipeline.errors import ModelError
 from pipeline.models.files import digest
+from pipeline.replenishment.features import features_at
 from pipeline.replenishment.forecast import LightGBMForecaster
 from pipeline.replenishment.history import History
 from pipeline.replenishment.training import Draw, drawn_rows, held_out, training_rows
@@ -147,3 +148,60 @@ def test_rows_drawn_together_are_to_the_bit_those_drawn_alone():
         assert together.names == alone.names
         for field in ("features", "demand", "sold", "censored", "level", "age"):
             assert np.array_equal(getattr(together, field), getattr(alone, field), equal_nan=True), field
+
+
+def test_rows_are_those_of_the_features_of_all_series_looked_up():
+    panel, seed, budget = made_panel(stores=6), 3, 700
+    history, draw = History(panel), np.random.default_rng(seed)
+    drawn = training_rows(History(panel), 60, 110, GROUPS, budget, seed)
+    origins = range(60, 110)
+    features, demand = [], []
+    for known in origins:
+        whole, _ = features_at(history, known, GROUPS)
+        reach = min(panel.lead_time, 110 - known)
+        horizon, series = np.nonzero(history.usable[known : known + reach] & (history.count[known] > 0))
+        kept = np.sort(draw.choice(len(horizon), budget // len(origins), replace=False))
+        features.append(whole[horizon[kept], series[kept]])
+        demand.append(history.demand[known + horizon[kept], series[kept]])
+    assert np.array_equal(drawn.features, np.concatenate(features), equal_nan=True)
+    assert np.array_equal(drawn.demand, np.concatenate(demand))
+
+
+@pytest.mark.parametrize("known", [20, 60, 110])
+def test_features_of_some_series_are_those_of_all_taken_from(panel, known):
+    some = np.array([0, 3, 4, 11])
+    whole, names = features_at(History(panel), known, GROUPS)
+    part, same = features_at(History(panel), known, GROUPS, some)
+    assert names == same
+    assert np.array_equal(part, whole[:, some], equal_nan=True)
+
+
+@pytest.fixture
+def large(monkeypatch):
+    """What counts as a large chain is made small."""
+    monkeypatch.setattr("pipeline.replenishment.forecast.CALIBRATED_WHOLE", 100)
+    monkeypatch.setattr("pipeline.replenishment.forecast.CALIBRATED", 80)
+
+
+def test_a_large_chain_is_calibrated_on_a_seeded_sample_of_its_series(large, fitted):
+    panel = made_panel(stores=60)
+    model = clone(fitted).set_params(seed=4).fit(panel)
+    chosen = np.sort(np.random.default_rng(4).choice(300, 80, replace=False))
+    mean = np.stack([model._mean(History(panel), known)[:, chosen] for known in range(100, 108)])
+    seen = held_out(History(panel), 110, 10, chosen)
+    early = clone(fitted).set_params(seed=4)
+    early.booster_, early.names_ = model.booster_, model.names_
+    found, same = early._held_out(History(panel), 110)
+    assert np.array_equal(found, mean)
+    assert np.array_equal(same.demand, seen.demand)
+
+
+def test_a_sample_says_nearly_what_the_whole_chain_says(monkeypatch, fitted):
+    panel = made_panel(stores=120, seed=5)
+    whole = clone(fitted).fit(panel)
+    monkeypatch.setattr("pipeline.replenishment.forecast.CALIBRATED_WHOLE", 100)
+    monkeypatch.setattr("pipeline.replenishment.forecast.CALIBRATED", 300)
+    some = clone(fitted).fit(panel)
+    assert (some.bias_, some.wape_) == pytest.approx((whole.bias_, whole.wape_), rel=0.05)
+    mean = np.array([0.5, 2.0, 8.0])
+    assert some.spread_.variance(mean) == pytest.approx(whole.spread_.variance(mean), rel=0.25)

@@ -14,7 +14,7 @@ from pipeline.problems.parts import Parts
 from pipeline.replenishment import offers
 from pipeline.replenishment.accounting import side_by_side, told
 from pipeline.replenishment.candidates import Material, _fitted
-from pipeline.replenishment.chain import Chain, folded, group_sums, multiples
+from pipeline.replenishment.chain import Chain, Groups, folded, multiples
 from pipeline.replenishment.features import features_at
 from pipeline.replenishment.forecast import LightGBMForecaster
 from pipeline.replenishment.history import History
@@ -81,13 +81,16 @@ def test_parts_that_ask_for_different_figures_are_a_fault_of_the_program():
         in_rounds(map, work, 2, {})
 
 
+def summed(values):
+    return Groups.of(np.zeros(len(values), np.int64), 1).sums(multiples(np.array(values, np.float64)))
+
+
 @given(st.lists(st.floats(0, 1e6), min_size=1, max_size=60), st.randoms(use_true_random=False))
 def test_sums_do_not_depend_on_their_order_and_miss_the_true_one_by_next_to_nothing(values, chance):
-    groups = np.zeros(len(values), np.int64)
     shuffled = chance.sample(values, len(values))
     half = len(values) // 2
-    halves = [group_sums(np.array(part), groups[: len(part)], 1) for part in (shuffled[:half], shuffled[half:])]
-    whole = group_sums(np.array(values), groups, 1)
+    halves = [summed(part) for part in (shuffled[:half], shuffled[half:])]
+    whole = summed(values)
     assert np.array_equal(halves[0] + halves[1], whole)
     assert folded(whole)[0] == pytest.approx(sum(values), rel=1e-15, abs=1e-9)
 
@@ -134,7 +137,10 @@ def test_the_rows_drawn_for_training_are_those_of_the_whole(cuts, budget):
             assert _same(getattr(found, name), getattr(whole, name)), name
 
 
-def test_a_model_fitted_by_parts_is_the_same_file(tmp_path):
+@pytest.mark.parametrize("whole", [20_000, 20])
+def test_a_model_fitted_by_parts_is_the_same_file(whole, tmp_path, monkeypatch):
+    monkeypatch.setattr("pipeline.replenishment.forecast.CALIBRATED_WHOLE", whole)
+    monkeypatch.setattr("pipeline.replenishment.forecast.CALIBRATED", 17)
     panel = made_panel(stores=7, products=5, seed=8)
     model = LightGBMForecaster(groups=("level", "season", "hierarchy"), rounds=20, row_budget=1500)
     whole = Material(panel, panel, ())

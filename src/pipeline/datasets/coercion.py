@@ -13,6 +13,11 @@ from numpy.typing import NDArray
 
 Bools = NDArray[np.bool_]
 
+#: Rows looked at together: what stays in the processor's cache needs no fresh memory, which costs more than the work.
+SLICE = 1 << 17
+#: Distinct values whose numbers need no more than two bytes.
+_FEW = 2**15 - 1
+
 
 @dataclass(frozen=True)
 class Coerced:
@@ -62,10 +67,14 @@ def coerce(values: pd.Series, asked: str, *, nullable: bool) -> Coerced:
         if counted is not None and valid.all():
             parsed.name = values.name
             return Coerced(parsed, valid, wording, *counted)
-        return _coerced(values, parsed, valid, wording, may_be_missing=may_be_missing)
+        missing = values.isna().to_numpy() if values.dtype.kind == "f" else None
+        return _coerced(values, parsed, valid, wording, missing, may_be_missing=may_be_missing)
     codes, distinct = _distinct(values)
     of_distinct, valid_distinct = parse(pd.Series(distinct))
-    valid = codes >= 0 if valid_distinct.all() else np.append(valid_distinct, False)[codes]
+    missing = None if codes.min(initial=0) >= 0 else codes < 0
+    valid = _all(len(codes)) if missing is None else ~missing
+    if not valid_distinct.all():
+        valid = np.append(valid_distinct, False)[codes]
     if of_distinct.dtype == values.dtype and of_distinct.equals(pd.Series(distinct)):
         # Every cell that is there has its type already.
         parsed = values.reset_index(drop=True)
@@ -75,13 +84,19 @@ def coerce(values: pd.Series, asked: str, *, nullable: bool) -> Coerced:
         parsed = pd.concat([of_distinct, filler], ignore_index=True).iloc[codes].reset_index(drop=True)
         # What was written differently may be the same value: " 7" and "7".
         codes = np.append(pd.factorize(of_distinct)[0], -1)[codes]
-    result = _coerced(values, parsed, valid, wording, may_be_missing=may_be_missing)
+    result = _coerced(values, parsed, valid, wording, missing, may_be_missing=may_be_missing)
     return replace(result, codes=codes, distinct=of_distinct[valid_distinct])
 
 
-def _coerced(values: pd.Series, parsed: pd.Series, valid: Bools, wording: str, *, may_be_missing: bool) -> Coerced:
-    missing = values.isna().to_numpy()
-    if missing.any():
+def _all(size: int) -> Bools:
+    """(size,) true, without its memory; not to be written to."""
+    return np.broadcast_to(np.True_, size)
+
+
+def _coerced(
+    values: pd.Series, parsed: pd.Series, valid: Bools, wording: str, missing: Bools | None, *, may_be_missing: bool
+) -> Coerced:
+    if missing is not None and missing.any():
         parsed = parsed.mask(missing) if may_be_missing else parsed
         valid = np.where(missing, may_be_missing, valid)
     parsed.name = values.name
@@ -91,17 +106,45 @@ def _coerced(values: pd.Series, parsed: pd.Series, valid: Bools, wording: str, *
 def _distinct(values: pd.Series) -> tuple[NDArray[np.integer], pd.Index]:
     """Codes into the distinct values; lists and other values that cannot be compared count as their text."""
     if isinstance(values.dtype, pd.StringDtype) and values.dtype.storage == "pyarrow":
-        # What pandas.factorize does, without its two further copies of the codes.
-        texts = pa.array(values)
-        whole = texts if isinstance(texts, pa.Array) else texts.dictionary_encode().combine_chunks()
-        encoded = whole.dictionary_encode()
-        codes = encoded.indices.fill_null(-1) if encoded.indices.null_count else encoded.indices
-        return codes.to_numpy(), pd.Index(encoded.dictionary.to_pandas(), dtype="str")
+        return _distinct_texts(pa.chunked_array(pa.array(values)))
+    if isinstance(values.dtype, np.dtype) and values.dtype.kind == "M":
+        found = _distinct_times(values.to_numpy())
+        if found is not None:
+            return found
     try:
         codes, distinct = pd.factorize(values)
     except TypeError:
         codes, distinct = pd.factorize(values.astype("str"))
     return codes, pd.Index(distinct)
+
+
+def _distinct_texts(texts: pa.ChunkedArray) -> tuple[NDArray[np.integer], pd.Index]:
+    """What pandas.factorize finds, without its further copies of the codes, which are as narrow as they can be."""
+    encoded = texts.dictionary_encode().chunks
+    distinct = encoded[0].dictionary.to_pandas() if encoded else []
+    codes: NDArray[np.integer] = np.empty(len(texts), np.int16 if len(distinct) <= _FEW else np.int32)
+    start = 0
+    for chunk in encoded:
+        own = chunk.indices.fill_null(-1) if chunk.indices.null_count else chunk.indices
+        codes[start : start + len(own)] = own
+        start += len(own)
+    return codes, pd.Index(distinct, dtype="str")
+
+
+def _distinct_times(moments: NDArray[np.datetime64]) -> tuple[NDArray[np.int16], pd.Index] | None:
+    """The same of few times, some rows together; None where they are many."""
+    codes, number = np.empty(len(moments), np.int16), {_NO_TIME: -1}
+    for start in range(0, len(moments), SLICE):
+        own, distinct = pd.factorize(moments[start : start + SLICE].view(np.int64))
+        if len(distinct) > SLICE // 8 or len(number) + len(distinct) > _FEW:
+            return None
+        lookup = [number.setdefault(moment, len(number) - 1) for moment in distinct.tolist()]
+        codes[start : start + SLICE] = np.array(lookup, np.int16)[own]
+    return codes, pd.Index(np.array(list(number)[1:], np.int64).view(moments.dtype))
+
+
+#: What numpy keeps for a missing time.
+_NO_TIME = int(np.datetime64("NaT").view(np.int64))
 
 
 def _counted(values: pd.Series) -> tuple[NDArray[np.integer], pd.Series] | None:
@@ -122,7 +165,7 @@ def _is_parsed(values: pd.Series, kind: str) -> bool:
 
 def _whole(values: pd.Series) -> tuple[pd.Series, Bools]:
     if values.dtype.kind in "iu":
-        return values.astype(np.int64), np.ones(len(values), np.bool_)
+        return values.astype(np.int64), _all(len(values))
     numbers = _numbers(values)
     # Above 2**53 a float no longer tells whole numbers apart.
     valid = np.isfinite(numbers) & (np.floor(numbers) == numbers) & (np.abs(numbers) <= 2.0**53)
@@ -144,7 +187,7 @@ _TRUE, _FALSE = ("true", "1", "yes", "1.0"), ("false", "0", "no", "0.0")
 
 def _truth(values: pd.Series) -> tuple[pd.Series, Bools]:
     if values.dtype.kind == "b":
-        return values.astype(np.bool_), np.ones(len(values), np.bool_)
+        return values.astype(np.bool_), _all(len(values))
     text = values.astype(str).str.strip().str.lower()
     true = text.isin(_TRUE).to_numpy(dtype=np.bool_)
     return pd.Series(true), true | text.isin(_FALSE).to_numpy(dtype=np.bool_)

@@ -29,7 +29,7 @@ from numpy.typing import NDArray
 from pandera.errors import SchemaErrors
 from pandera.pandas import Column, DataFrameSchema
 
-from pipeline.datasets.coercion import Coerced, coerce
+from pipeline.datasets.coercion import SLICE, Coerced, coerce
 from pipeline.datasets.dataset import Quarantine, Tables
 from pipeline.errors import DataError, Finding
 
@@ -260,9 +260,10 @@ def _keep_first(sheet: _Sheet, key: list[str]) -> None:
     """
     if not key:
         return
-    code, room = _codes(sheet, key)
-    if not sheet.reasons and (_ascends(code) or (room <= _DENSE * sheet.size and _all_differ(code, room))):
+    columns = _key_codes(sheet, key)
+    if not sheet.reasons and _all_differ(columns, sheet.size):
         return
+    code = _codes(sheet, columns)
     good = sheet.good()
     rows = np.flatnonzero(good)
     order = rows[np.argsort(code[rows], kind="stable")]
@@ -280,46 +281,67 @@ def _keep_first(sheet: _Sheet, key: list[str]) -> None:
         sheet.reasons[row].append(f"{_DUPLICATE}{original} ({', '.join(key)}), {like}")
 
 
-def _ascends(code: NDArray[np.integer]) -> bool:
-    """Whether every number is there and larger than the one before, as in a table sorted by its key."""
-    return bool(code[0] >= 0 and (code[1:] > code[:-1]).all())
+@dataclass(frozen=True)
+class _KeyColumn:
+    """(rows,) codes of a key's column, -1 where a cell is missing, and how many there may be, -1 included."""
+
+    name: str
+    codes: NDArray[np.integer]
+    size: int
 
 
-def _all_differ(code: NDArray[np.integer], room: int) -> bool:
-    """Whether no number below ``room`` occurs twice; a mark for each is faster than sorting."""
-    seen = np.zeros(room + 1, np.bool_)
-    seen[code] = True
-    return int(np.count_nonzero(seen)) == len(code)
-
-
-def _codes(sheet: _Sheet, key: list[str]) -> tuple[NDArray[np.integer], int]:
-    """(rows,) one integer per distinct key, below the number returned with it.
-
-    It is -1 where a cell of the key is missing or not of its type.
-    """
+def _key_codes(sheet: _Sheet, key: list[str]) -> list[_KeyColumn]:
+    """The columns of the key; the one that changes least counts most, so that a sorted table's numbers ascend."""
     coded = [(name, sheet.codes[name] if name in sheet.codes else pd.factorize(sheet.cells[name])[0]) for name in key]
-    # The column that changes least counts most: then the numbers of a sorted table ascend, whatever it is sorted by.
     coded.sort(key=lambda one: int(np.count_nonzero(one[1][1:] != one[1][:-1])))
-    sizes = [int(codes.max(initial=-1)) + 2 for _, codes in coded]
-    # In place and no wider than needed: on millions of rows fetching memory takes longer than the sums.
-    code: NDArray[Any] = np.zeros(sheet.size, np.int32 if math.prod(sizes) < _MOST_NARROW else np.int64)
+    return [_KeyColumn(name, codes, int(codes.max(initial=-1)) + 2) for name, codes in coded]
+
+
+def _all_differ(columns: list[_KeyColumn], size: int) -> bool:
+    """Whether every row has a whole key of its own; False too where that takes sorting to know.
+
+    A table sorted by its key ascends; another has a mark for each possible key, where they are few.
+    """
+    room = math.prod(column.size for column in columns)
+    if room > _MOST_KEYS:
+        return False
+    last, ascends = -1, True
+    seen = np.zeros(room if room <= _DENSE * size else 0, np.bool_)
+    for start in range(0, size, SLICE):
+        code = np.zeros(min(SLICE, size - start), np.int64)
+        for column in columns:
+            own = column.codes[start : start + SLICE]
+            if own.min() < 0:
+                return False
+            code *= column.size
+            code += own
+        ascends = ascends and code[0] > last and bool((code[1:] > code[:-1]).all())
+        last = code[-1]
+        if len(seen):
+            seen[code] = True
+        elif not ascends:
+            return False
+    return ascends or int(np.count_nonzero(seen)) == size
+
+
+def _codes(sheet: _Sheet, columns: list[_KeyColumn]) -> NDArray[np.integer]:
+    """(rows,) one integer per distinct key; -1 where a cell of the key is missing or not of its type."""
+    code: NDArray[Any] = np.zeros(sheet.size, np.int64)
     usable = np.ones(sheet.size, np.bool_)
     room = 1
-    for (name, codes), size in zip(coded, sizes, strict=True):
-        room *= size
+    for column in columns:
+        room *= column.size
         if room > _MOST_KEYS:
             code, few = pd.factorize(code)
-            room = (len(few) + 1) * size
-        code *= size
-        np.add(code, codes, out=code, casting="same_kind")
-        usable &= sheet.passed[name]
-        usable &= codes >= 0
-    if not usable.all():
-        code[~usable] = -1
-    return code, room
+            room = (len(few) + 1) * column.size
+        code *= column.size
+        code += column.codes
+        usable &= sheet.passed[column.name]
+        usable &= column.codes >= 0
+    code[~usable] = -1
+    return code
 
 
-_MOST_NARROW = 2**31
 _MOST_KEYS = 2**62
 #: Up to so many possible keys per row each has a mark.
 _DENSE = 8

@@ -11,6 +11,7 @@ strongly towards the chain's.
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.replenishment.chain import multiples
 from pipeline.replenishment.history import LEAST_LEVEL, History
 from pipeline.replenishment.panel import Floats
 
@@ -37,7 +38,7 @@ def seasonal_mean(history: History, known: int) -> NDArray[np.float64]:
     units = history.demand[recent]
     factor = history.by_department(index[:, history.iso[recent]]).T * history.usable[recent]
     slow_units, slow_weeks = _faded(units, SLOW), _faded(factor, SLOW)
-    by_product = history.ratio(("average", known), slow_units, slow_weeks, "product")
+    by_product = history.ratio(("average", known), (multiples(slow_units), multiples(slow_weeks)), "product")
     level = (slow_units + PRODUCT_WEEKS * by_product) / (slow_weeks + PRODUCT_WEEKS)
     lean = SLOW_WEEKS + SLOW_UNITS / np.maximum(level, LEAST_UNITS)
     level = (_faded(units, QUICK) + lean * level) / (_faded(factor, QUICK) + lean)

@@ -81,11 +81,14 @@ class Chain:
         before = 0 if self.answers is None else int(sizes[: self.place].sum())
         return before, int(sizes.sum())
 
-    def codes(self, series: pd.DataFrame, column: str) -> tuple[Ints, int]:
-        """(N,) group number of each series, the same in all parts, and how many groups the chain has.
+    def groups(self, series: pd.DataFrame, column: str) -> "Groups":
+        """The groups of the series by a column, with the same numbers in all parts.
 
-        All 0 when the panel has no such attribute.
+        All belong to one when the panel has no such attribute.
         """
+        return Groups.of(*self._codes(series, column))
+
+    def _codes(self, series: pd.DataFrame, column: str) -> tuple[Ints, int]:
         if column not in series.columns:
             return np.zeros(len(series), np.int64), 1
         if column in self.names:
@@ -120,13 +123,54 @@ def together(*works: Callable[[], Result]) -> list[Result]:
 
 def multiples(values: NDArray[np.number]) -> Reals:
     """(2, …) the values as multiples of :data:`COARSE`, and what that leaves over as multiples of :data:`FINE`."""
-    coarse = np.rint(np.multiply(values, 1 / COARSE, dtype=np.float64)) * COARSE
-    return np.stack([coarse, np.rint((values - coarse) * (1 / FINE)) * FINE])
+    parts = np.zeros((2, *values.shape))
+    rest: Array = values
+    for part, unit in zip(parts, (COARSE, FINE), strict=True):
+        # In place: a fresh array for each step takes longer than the step.
+        np.multiply(rest, 1 / unit, out=part)
+        np.rint(part, out=part)
+        part *= unit
+        rest = values - part
+        if not rest.any():
+            # Whole numbers leave nothing over, and most of what is summed are units and weeks.
+            break
+    return parts
 
 
-def group_sums(values: NDArray[np.number], groups: Ints, size: int) -> Reals:
-    """(2, size) sums by group, ready to be added up over parts."""
-    return np.stack([np.bincount(groups, part, size) for part in multiples(values)])
+@dataclass(frozen=True)
+class Groups:
+    """Which of G groups each of N series belongs to, and how to go through them one group after another.
+
+    Attributes:
+        codes: (N,) number of the group.
+        size: G; some may have no series here.
+        order: (N,) the series by group; None where they come so.
+        present: groups that have a series.
+        starts: where each of these begins in the order.
+    """
+
+    codes: Ints
+    size: int
+    order: Ints | None
+    present: Ints
+    starts: Ints
+
+    @classmethod
+    def of(cls, codes: Ints, size: int) -> "Groups":
+        """From the codes alone."""
+        order = None if (codes[1:] >= codes[:-1]).all() else np.argsort(codes, kind="stable")
+        present, starts = np.unique(codes if order is None else codes[order], return_index=True)
+        return cls(codes, size, order, present, starts)
+
+    def sums(self, parts: Reals) -> Reals:
+        """(2, G) sums of multiples (2, N), ready to be added up over parts of a chain."""
+        sums = np.zeros((2, self.size))
+        for found, part in zip(sums, parts, strict=True):
+            if part.any():
+                found[self.present] = np.add.reduceat(
+                    part if self.order is None else part.take(self.order), self.starts
+                )
+        return sums
 
 
 def folded(sums: Reals) -> Reals:

@@ -5,41 +5,74 @@ with what its sales let suppose (:mod:`pipeline.replenishment.censoring`) or, wi
 asked of a :class:`History` at ``known`` weeks reads rows ``< known`` only; the planned calendars are the exception.
 """
 
+from collections.abc import Callable, Sequence
 from functools import cached_property
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.replenishment.censoring import uncensored
-from pipeline.replenishment.chain import Key, folded, group_sums, together
+from pipeline.replenishment.chain import Groups, Key, folded, multiples, together
 from pipeline.replenishment.panel import WEEK, Bools, Floats, Ints, Panel
-from pipeline.replenishment.season import YEAR, expected_units, iso_week, one_hot, seasonal_factors, sold_units
+from pipeline.replenishment.season import YEAR, Few, expected_units, iso_week, seasonal_factors, sold_units
 
 #: Weeks a new series' own mean is mixed with its product's mean, as if seen that often.
 PRIOR_WEEKS = 2.0
 #: The least level, so that its logarithm exists: one unit in two years.
 LEAST_LEVEL = 0.01
 
+#: Running sums between two weeks nobody asked for are kept every so many weeks.
+STEP = 13
+
 Reals = NDArray[np.float64]
 Group = Literal["product", "department", "store"]
+#: Series a figure is asked of.
+Chosen = Ints | slice
+EVERY = slice(None)
+
+
+class Running:
+    """Sums over the weeks before: ``sums[k]`` (N,) is float32 of the first ``k`` weeks.
+
+    float32 holds sums of units to 2^24 exactly enough. A row is made when it is asked for, from the last one before it:
+    an order reads few of them, and they would be the largest part of what it holds in memory.
+    """
+
+    def __init__(self, size: int, week: Callable[[int], NDArray[Any]]) -> None:
+        self._week = week
+        self._rows: dict[int, Floats] = {0: np.zeros(size, np.float32)}
+
+    def __getitem__(self, known: int) -> Floats:
+        start = known
+        while start not in self._rows:
+            start -= 1
+        if start < known:
+            sums = self._rows[start].copy()
+            for week in range(start, known):
+                np.add(sums, self._week(week), out=sums)
+                if (week + 1) % STEP == 0:
+                    self._rows[week + 1] = sums.copy()
+            self._rows[known] = sums
+        return self._rows[known]
 
 
 class History:
-    """Prefix sums over the weeks of a panel.
+    """Running sums over the weeks of a panel.
 
     Attributes:
         panel: the panel.
         lead_time: horizons are 1 … lead_time.
         known: (T, N) sales are demand.
         demand, usable: (T, N) demand as far as it can be told, and whether it can.
-        groups: (N,) group codes of each series by ``product``, ``store`` and ``department``, and the number of groups.
+        groups: of the series by ``product``, ``store`` and ``department``.
         iso: (T + future,) ISO week minus one, of past and planned weeks.
         units, count, squares, sold_weeks: sums over usable cells: demand, cells, squared demand, cells with demand.
         known_weeks, listed_weeks: known and listed cells.
         plain_units, plain_count: sums over usable cells without a promotion.
 
     The sums are made when they are first asked for: a model that rests on few groups of features needs few of them.
+    What is told of single series can be asked of some of them (``chosen``, n of the N): the same as of all, taken from.
     """
 
     def __init__(self, panel: Panel) -> None:
@@ -49,69 +82,72 @@ class History:
         self._promoted: Bools = panel.promotion[: panel.periods] > 0
         self.demand, self.usable = uncensored(panel.sales, self.known, panel.listed, self._promoted)
         self.plain = self.usable & ~self._promoted
-        self.groups: dict[Group, tuple[Ints, int]] = {
-            "product": panel.chain.codes(panel.series, "product"),
-            "department": panel.chain.codes(panel.series, "department"),
-            "store": panel.chain.codes(panel.series, "store"),
+        self.groups: dict[Group, Groups] = {
+            "product": panel.chain.groups(panel.series, "product"),
+            "department": panel.chain.groups(panel.series, "department"),
+            "store": panel.chain.groups(panel.series, "store"),
         }
-        self._membership = one_hot(*self.groups["department"])
         self.iso = iso_week(panel.weeks[0] + np.arange(len(panel.holiday)) * WEEK)
         # Plain dicts: a cache that holds the bound method would keep the whole history alive in a reference cycle.
         self._levels: dict[int, Reals] = {}
         self._seasons: dict[int, Floats] = {}
+        self._blocks: dict[int, Reals] = {}
 
     @cached_property
-    def units(self) -> Floats:
-        """(T + 1, N) demand."""
-        return prefix(self.demand)
+    def units(self) -> Running:
+        """Demand."""
+        return self._running(self.demand.__getitem__)
 
     @cached_property
-    def count(self) -> Floats:
-        """(T + 1, N) usable cells."""
-        return prefix(self.usable)
+    def count(self) -> Running:
+        """Usable cells."""
+        return self._running(self.usable.__getitem__)
 
     @cached_property
-    def squares(self) -> Floats:
-        """(T + 1, N) squared demand."""
-        return prefix(self.demand * self.demand)
+    def squares(self) -> Running:
+        """Squared demand."""
+        demand = self.demand
+        return self._running(lambda week: demand[week] * demand[week])
 
     @cached_property
-    def sold_weeks(self) -> Floats:
-        """(T + 1, N) cells with demand."""
-        return prefix(self.demand > 0)
+    def sold_weeks(self) -> Running:
+        """Cells with demand."""
+        demand = self.demand
+        return self._running(lambda week: demand[week] > 0)
 
     @cached_property
-    def known_weeks(self) -> Floats:
-        """(T + 1, N) known cells."""
-        return prefix(self.known)
+    def known_weeks(self) -> Running:
+        """Known cells."""
+        return self._running(self.known.__getitem__)
 
     @cached_property
-    def listed_weeks(self) -> Floats:
-        """(T + 1, N) listed cells."""
-        return prefix(self.panel.listed)
+    def listed_weeks(self) -> Running:
+        """Listed cells."""
+        return self._running(self.panel.listed.__getitem__)
 
     @cached_property
-    def plain_units(self) -> Floats:
-        """(T + 1, N) demand without a promotion."""
-        return prefix(np.where(self._promoted, np.float32(0), self.demand))
+    def plain_units(self) -> Running:
+        """Demand without a promotion."""
+        demand, promoted = self.demand, self._promoted
+        return self._running(lambda week: np.where(promoted[week], np.float32(0), demand[week]))
 
     @cached_property
-    def plain_count(self) -> Floats:
-        """(T + 1, N) usable cells without a promotion."""
-        return prefix(self.plain)
+    def plain_count(self) -> Running:
+        """Usable cells without a promotion."""
+        return self._running(self.plain.__getitem__)
 
-    def total(self, sums: Floats, known: int, window: int, back: int = 0) -> Reals:
-        """(N,) sum over the ``window`` weeks that end ``back`` weeks before the end of week ``known``."""
+    def total(self, sums: Running, known: int, window: int, back: int = 0, chosen: Chosen = EVERY) -> Reals:
+        """(n,) sum over the ``window`` weeks that end ``back`` weeks before the end of week ``known``."""
         last = max(known - back, 0)
-        return np.asarray(sums[last] - sums[max(last - window, 0)], dtype=np.float64)
+        return np.asarray(sums[last][chosen] - sums[max(last - window, 0)][chosen], dtype=np.float64)
 
-    def mean(self, known: int, window: int, back: int = 0, *, plain: bool = False) -> Reals:
-        """(N,) mean demand of the usable weeks in the window (plain: without promotion); NaN where there are none."""
+    def mean(self, known: int, window: int, back: int = 0, *, plain: bool = False, chosen: Chosen = EVERY) -> Reals:
+        """(n,) mean demand of the usable weeks in the window (plain: without promotion); NaN where there are none."""
         units, count = (self.plain_units, self.plain_count) if plain else (self.units, self.count)
-        sums = self.total(units, known, window, back)
+        sums = self.total(units, known, window, back, chosen)
         # Where no week is usable nothing was added up either, and 0 / 0 is the NaN that is meant.
         with np.errstate(invalid="ignore"):
-            return np.asarray(np.divide(sums, self.total(count, known, window, back), out=sums))
+            return np.asarray(np.divide(sums, self.total(count, known, window, back, chosen), out=sums))
 
     def level(self, known: int) -> Reals:
         """(N,) size of each series: mean of its plain weeks of a year, shrunk to its product's mean."""
@@ -123,62 +159,65 @@ class History:
         """(departments + 1, 53) seasonal factors from the first ``known`` weeks."""
         if known not in self._seasons:
             blocks = [slice(end - YEAR, end) for end in range(known, YEAR - 1, -YEAR)]
-            shares = [expected_units(self.plain[block], self._block_level(block), self._membership) for block in blocks]
-            shape = (2, 0, self._membership.shape[1])
-            share = np.concatenate([np.zeros(shape), *shares], axis=1)
+            shape = (2, 0, self.groups["department"].size)
+            share = np.concatenate([np.zeros(shape), *map(self._expected, blocks)], axis=1)
             sold, expected = together(lambda: self._sold, lambda: self.panel.chain.added(("expected", known), share))
             weeks = np.array([week for block in blocks for week in range(block.start, block.stop)], np.int64)
             self._seasons[known] = seasonal_factors(sold[:, weeks], expected, self.iso[weeks])
         return self._seasons[known]
 
-    def by_department(self, factors: Floats) -> Floats:
-        """(N, …) what stands for each department, for each series."""
-        return np.asarray(factors[self.groups["department"][0]])
+    def by_department(self, factors: Floats, chosen: Chosen = EVERY) -> Floats:
+        """(n, …) what stands for each department, for each series."""
+        return np.asarray(factors[self.groups["department"].codes[chosen]])
 
-    def totals(self, key: Key, values: list[Reals], group: Group) -> tuple[Reals, Reals]:
-        """Sums of each of V figures (N,) by group, and over the whole chain: (V, groups) and (V,).
+    def totals(self, key: Key, figures: Sequence[Reals], group: Group) -> tuple[Reals, Reals]:
+        """Sums of each of V figures (2, N), as multiples, by group, and over the whole chain: (V, groups) and (V,).
 
         Stores lie whole in one part of a chain, so that theirs are summed where they are.
         """
-        codes, size = self.groups[group]
-        sums = np.stack([group_sums(each, codes, size) for each in values], axis=1)
+        sums = np.stack([self.groups[group].sums(each) for each in figures], axis=1)
         if group == "store":
             return folded(sums), folded(self.panel.chain.added(("store", *key), sums.sum(axis=2)))
         whole = self.panel.chain.added((group, *key), sums)
         return folded(whole), folded(whole.sum(axis=2))
 
-    def ratio(self, key: Key, above: Reals, below: Reals, group: Group) -> Reals:
-        """(N,) ratio of group sums, per series; the ratio over all series where a group has nothing below."""
-        (top, bottom), (all_above, all_below) = self.totals(key, [above, below], group)
+    def ratio(self, key: Key, figures: Sequence[Reals], group: Group, chosen: Chosen = EVERY) -> Reals:
+        """(n,) ratio of group sums, per series; the ratio over all series where a group has nothing below.
+
+        Args:
+            key: names the figures.
+            figures: what is above and below, of all series whichever are asked: (2, N) each, as multiples.
+            group: what is summed by.
+            chosen: series asked of.
+        """
+        (top, bottom), (all_above, all_below) = self.totals(key, figures, group)
         overall = all_above / all_below if all_below > 0 else 0.0
         ratios = np.divide(top, bottom, out=np.full(len(top), overall), where=bottom > 0)
-        return np.asarray(ratios[self.groups[group][0]])
+        return np.asarray(ratios[self.groups[group].codes[chosen]])
 
     @cached_property
     def _sold(self) -> Reals:
         """(2, T, departments) sums of plain demand."""
-        return self.panel.chain.added(("sold",), sold_units(self.demand, self.plain, self._membership))
+        return self.panel.chain.added(("sold",), sold_units(self.demand, self.plain, self.groups["department"]))
 
-    def _block_level(self, block: slice) -> Reals:
-        """(N,) mean plain demand of the weeks of a block."""
-        units = self.plain_units[block.stop] - self.plain_units[block.start]
-        weeks = self.plain_count[block.stop] - self.plain_count[block.start]
-        return np.asarray(units / np.maximum(weeks, 1), np.float64)
+    @cached_property
+    def _few(self) -> Few:
+        return Few.of(self.plain)
+
+    def _expected(self, block: slice) -> Reals:
+        """(2, weeks, departments) what the series' mean plain demand in a block would have sold in its plain cells."""
+        if block.stop not in self._blocks:
+            units = self.plain_units[block.stop] - self.plain_units[block.start]
+            weeks = self.plain_count[block.stop] - self.plain_count[block.start]
+            level = np.asarray(units / np.maximum(weeks, 1), np.float64)
+            self._blocks[block.stop] = expected_units(self._few, block, level, self.groups["department"])
+        return self._blocks[block.stop]
 
     def _level(self, known: int) -> Reals:
         units = self.total(self.plain_units, known, YEAR)
         weeks = self.total(self.plain_count, known, YEAR)
-        by_product = self.ratio(("level", known), units, weeks, "product")
+        by_product = self.ratio(("level", known), (multiples(units), multiples(weeks)), "product")
         return np.asarray(np.maximum((units + PRIOR_WEEKS * by_product) / (weeks + PRIOR_WEEKS), LEAST_LEVEL))
 
-
-def prefix(values: Floats | Bools) -> Floats:
-    """(T + 1, N) sums over all earlier weeks: row ``k`` is the sum of ``k`` weeks.
-
-    float32 holds sums of units to 2^24 exactly enough. Added row by row, which is ten times faster than a running sum
-    down the columns.
-    """
-    sums = np.zeros((len(values) + 1, values.shape[1]), np.float32)
-    for week, row in enumerate(values):
-        np.add(sums[week], row, out=sums[week + 1])
-    return sums
+    def _running(self, week: Callable[[int], NDArray[Any]]) -> Running:
+        return Running(self.panel.size, week)

@@ -1,9 +1,11 @@
 """Seasonal factors by ISO week, learned only from the weeks handed in."""
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.replenishment.chain import folded, multiples
+from pipeline.replenishment.chain import Groups, folded, multiples
 from pipeline.replenishment.panel import Bools, Floats, Ints, Weeks
 
 Reals = NDArray[np.float64]
@@ -26,30 +28,51 @@ def iso_week(weeks: Weeks) -> Ints:
     return np.asarray(day_of_year // 7, dtype=np.int64)
 
 
-def one_hot(groups: Ints, size: int) -> Reals:
-    """(N, size) membership of each series."""
-    return np.asarray(groups[:, None] == np.arange(size)[None, :], dtype=np.float64)
-
-
-def sold_units(demand: Floats, usable: Bools, membership: Reals) -> Reals:
-    """(2, T, G) sums of usable demand by week and group, as multiples that add up exactly.
-
-    Args:
-        demand: (T, N) units.
-        usable: (T, N) cells whose sales are demand.
-        membership: (N, G) from :func:`one_hot`.
-    """
-    sums = np.empty((2, len(demand), membership.shape[1]))
+def sold_units(demand: Floats, usable: Bools, groups: Groups) -> Reals:
+    """(2, T, G) sums of usable demand (T, N) by week and group, as multiples that add up exactly."""
+    sums = np.empty((2, len(demand), groups.size))
     for week, (units, cells) in enumerate(zip(demand, usable, strict=True)):
-        sums[:, week] = multiples(np.where(cells, units, np.float32(0))) @ membership
+        sums[:, week] = groups.sums(multiples(np.where(cells, units, np.float32(0))))
     return sums
 
 
-def expected_units(usable: Bools, level: Reals, membership: Reals) -> Reals:
-    """(2, T, G) what the series' levels (N,) would have sold in the usable cells, by week and group, as multiples."""
-    coarse, fine = (membership * part[:, None] for part in multiples(level))
-    both = usable.astype(np.float64) @ np.hstack([coarse, fine])
-    return np.stack(np.split(both, 2, axis=1))
+@dataclass(frozen=True)
+class Few:
+    """Cells (T, N) by those that are fewer: the usable ones or the others.
+
+    Attributes:
+        usable: the usable ones are listed.
+        series: (K,) series of each listed cell, week by week.
+        starts: (T + 1,) where each week begins among them.
+    """
+
+    usable: bool
+    series: Ints
+    starts: Ints
+
+    @classmethod
+    def of(cls, usable: Bools) -> "Few":
+        """Of cells that are usable or not."""
+        counts = usable.sum(axis=1)
+        most = 2 * int(counts.sum()) > usable.size
+        listed = (usable.shape[1] - counts) if most else counts
+        week = np.repeat(np.arange(len(usable)), listed)
+        series = np.flatnonzero(~usable if most else usable) - week * usable.shape[1]
+        return cls(not most, series, np.append(0, np.cumsum(listed)))
+
+
+def expected_units(few: Few, block: slice, level: Reals, groups: Groups) -> Reals:
+    """(2, W, G) what the series' levels (N,) would have sold in the usable cells of a block, by week and group.
+
+    As multiples: what all would have sold less what they would have in other cells is then the same to the last bit.
+    """
+    parts, weeks = multiples(level), block.stop - block.start
+    starts = few.starts[block.start : block.stop + 1]
+    series = few.series[starts[0] : starts[-1]]
+    place = np.repeat(np.arange(weeks) * groups.size, np.diff(starts)) + groups.codes[series]
+    listed = np.stack([np.bincount(place, part[series], weeks * groups.size) for part in parts])
+    sums: Reals = listed.reshape(2, weeks, groups.size).astype(np.float64, copy=False)
+    return sums if few.usable else groups.sums(parts)[:, None] - sums
 
 
 def seasonal_factors(sold: Reals, expected: Reals, week_of_year: Ints) -> Floats:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from pipeline.replenishment.chain import together
 from pipeline.replenishment.features import features_at
-from pipeline.replenishment.history import History
+from pipeline.replenishment.history import EVERY, Chosen, History
 from pipeline.replenishment.panel import Bools, Floats, Ints
 
 #: Origins before this many weeks hold too little to learn from.
@@ -93,13 +93,24 @@ def drawn_rows(
     def at(known: int) -> list[Rows | None]:
         """The rows of an origin for each draw; its features are let go again."""
         made: list[Any] = together(
-            partial(features_at, history, known, groups),
+            # Not needed yet, but asked of a chain in parts along with the candidates.
+            partial(history.level, known),
             *(partial(_candidates, history, known, each) for each in asked),
         )
-        (features, names), candidates = made[0], made[1:]
+        cells = [_drawn(history, each, *found) if found else None for each, found in zip(asked, made[1:], strict=True)]
+        places = np.zeros(history.panel.size, np.int64)
+        for found in filter(None, cells):
+            places[found[1]] = 1
+        series = np.flatnonzero(places)
+        places[series] = np.arange(len(series))
+        features, names = features_at(history, known, groups, series)
+        # Each feature lies together in memory, and is taken from there.
+        planes = np.moveaxis(features, -1, 0).reshape(len(names), -1)
         return [
-            _rows_at(history, known, each, features, names, *found) if found is not None else None
-            for each, found in zip(asked, candidates, strict=True)
+            _rows_at(history, known, each, names, planes[:, found[0] * len(series) + places[found[1]]].T, *found)
+            if found
+            else None
+            for each, found in zip(asked, cells, strict=True)
         ]
 
     origins = together(*(partial(at, known) for known in sorted(set().union(*(each.origins for each in asked)))))
@@ -134,7 +145,8 @@ class _Asked:
 def joined(parts: Sequence[Rows]) -> Rows:
     """Rows after each other."""
     return Rows(
-        features=np.concatenate([part.features for part in parts]),
+        # Each feature lies together, in the parts too.
+        features=np.concatenate([part.features.T for part in parts], axis=1).T,
         demand=np.concatenate([part.demand for part in parts]),
         sold=np.concatenate([part.sold for part in parts]),
         censored=np.concatenate([part.censored for part in parts]),
@@ -160,19 +172,26 @@ def _candidates(history: History, known: int, asked: _Asked) -> tuple[Bools, Int
     return seen, counts
 
 
-def _rows_at(
-    history: History, known: int, asked: _Asked, features: Floats, names: tuple[str, ...], seen: Bools, counts: Ints
-) -> Rows:
+def _drawn(history: History, asked: _Asked, seen: Bools, counts: Ints) -> tuple[Ints, Ints]:
+    """Horizon and series of the cells a draw takes."""
     horizon, series = np.nonzero(seen)
     total = int(counts.sum())
     if total > asked.quota:
         # Places among all candidates of the chain, by horizon and series: those before, and those of the own part.
         before = (np.cumsum(counts) - counts.ravel()).reshape(counts.shape)[:, history.panel.chain.place]
-        own = np.arange(len(horizon)) - np.searchsorted(horizon, horizon)
-        kept = np.isin(before[horizon] + own, asked.draw.choice(total, asked.quota, replace=False))
+        places = [start + np.arange(own) for start, own in zip(before, seen.sum(axis=1), strict=True)]
+        taken = np.zeros(total, np.bool_)
+        taken[asked.draw.choice(total, asked.quota, replace=False)] = True
+        kept = taken[np.concatenate(places)]
         horizon, series = horizon[kept], series[kept]
+    return horizon, series
+
+
+def _rows_at(
+    history: History, known: int, asked: _Asked, names: tuple[str, ...], features: Floats, horizon: Ints, series: Ints
+) -> Rows:
     return Rows(
-        features=features[horizon, series],
+        features=features,
         demand=history.demand[known + horizon, series],
         sold=history.panel.sales[known + horizon, series],
         censored=~history.known[known + horizon, series],
@@ -201,13 +220,17 @@ class HeldOut:
     censored: Bools
 
 
-def held_out(history: History, last: int, weeks: int) -> HeldOut:
-    """The last ``weeks`` of the first ``last`` weeks, from every origin whose targets all lie in them."""
-    lead = history.lead_time
-    origins = tuple(range(max(last - weeks, 1), last - lead + 1))
+def held_origins(history: History, last: int, weeks: int) -> tuple[int, ...]:
+    """Every origin whose targets all lie in the last ``weeks`` of the first ``last`` weeks."""
+    return tuple(range(max(last - weeks, 1), last - history.lead_time + 1))
+
+
+def held_out(history: History, last: int, weeks: int, chosen: Chosen = EVERY) -> HeldOut:
+    """The last ``weeks`` of the first ``last`` weeks, from all their origins, of the chosen series."""
+    origins = held_origins(history, last, weeks)
 
     def windows(values: NDArray[Any]) -> NDArray[Any]:
-        return np.stack([values[known : known + lead] for known in origins])
+        return np.stack([values[known : known + history.lead_time, chosen] for known in origins])
 
     known, usable = windows(history.known), windows(history.usable)
     return HeldOut(origins, windows(history.demand), windows(history.panel.sales), known, np.asarray(usable & ~known))
