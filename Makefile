@@ -66,7 +66,7 @@ kills: $(READY) ## kill iterations, sign-offs, feedback flows, exports and the s
 	$(BIN)/python -m tests.faults.felling --write docs/reliability.md
 
 mutation: $(READY) ## spoil the deciding rooms' code in hundreds of ways and see whether a test notices; an hour
-	nice -n 19 $(BIN)/python -m tests.faults.mutation --size 360 --write docs/reliability.md
+	nice -n 19 $(BIN)/python -m tests.faults.mutation --size 440 --floor 90 --write docs/reliability.md
 
 bench: $(READY) ## measure speed and size, as ratios side by side; ONLY="features contract" for some of it
 	PYTHONPATH=. $(BIN)/python tests/bench/bench.py $(addprefix --only ,$(ONLY))

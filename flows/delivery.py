@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
 from prefect.client.orchestration import get_client
@@ -157,9 +157,18 @@ class Dispatcher:
         return not broken
 
     def _see_to(self, intent: Intent, record: IterationRecord, run: FlowRun) -> None:
-        """Put a run back in line when it ended without effect, or is long in starting without holding the lease."""
+        """Put a run back in line when it ended without effect, or is long in starting without holding the lease.
+
+        A run in line that is due later, which none of ours is, was put there before this machine's clock was set back:
+        no worker would take it until the clock is there again.
+        """
         state = run.state
-        if state is None or state.is_scheduled():
+        if state is None:
+            return
+        if state.is_scheduled():
+            due = state.state_details.scheduled_time
+            if due is not None and due > datetime.now(UTC) + timedelta(seconds=STARTING):
+                self._put_back(run)
             return
         since = self._starting.get(intent.key, (state.id, self.clock()))
         if since[0] is not None and since[0] != state.id:
@@ -167,8 +176,7 @@ class Dispatcher:
         self._starting[intent.key] = since
         if not state.is_final() and self.clock() - since[1] < STARTING:
             return
-        with get_client(sync_client=True) as client:
-            client.set_flow_run_state(run.id, Scheduled(name="Recovering"))
+        self._put_back(run)
         self._starting.pop(intent.key, None)
         with self.ledger.transaction() as tx:
             note_put_back(tx, record, str(state.name), ended=state.is_final())
@@ -176,6 +184,10 @@ class Dispatcher:
         said = "%s: its run was %s without effect and is put back in line%s"
         _log.warning(said, intent.key, state.name, told, extra=_of(intent))
         self._pause(intent)
+
+    def _put_back(self, run: FlowRun) -> None:
+        with get_client(sync_client=True) as client:
+            client.set_flow_run_state(run.id, Scheduled(name="Recovering"))
 
     def _give_up(self, record: IterationRecord) -> None:
         with self.ledger.transaction() as tx:

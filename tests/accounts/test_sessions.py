@@ -34,6 +34,13 @@ def test_a_session_ends_after_an_hour_of_silence(ledger, clock, token):
     assert session_of(ledger, token) is None
 
 
+def test_a_session_begun_while_the_clock_stood_ahead_does_not_outlive_its_setting_right(ledger, clock, token):
+    clock.move(minutes=-4)
+    assert session_of(ledger, token)  # another machine's clock may be a little behind
+    clock.move(hours=-1)
+    assert session_of(ledger, token) is None
+
+
 def test_a_session_in_use_ends_after_twelve_hours(ledger, clock, token):
     ends = session_of(ledger, token).ends_at
     for _ in range(23):

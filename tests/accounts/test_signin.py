@@ -168,6 +168,15 @@ def test_failures_are_forgotten_after_an_hour(ledger, clock):
     assert guess(ledger, 20) == 5
 
 
+def test_a_wait_noted_before_the_clock_was_set_back_locks_nobody_out(ledger, clock):
+    join(ledger, "ana")
+    clock.move(days=400)
+    assert guess(ledger, 30) == 5
+    clock.move(days=-400, hours=-1)
+    assert sign_in(ledger, "ana", GOOD, HERE)
+    assert guess(ledger, 30) == 5
+
+
 def test_one_address_cannot_try_many_names(ledger):
     assert sum(guess(ledger, 1, name=f"name{number}") for number in range(100)) == 20
 

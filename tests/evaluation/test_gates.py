@@ -1,5 +1,6 @@
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import date, timedelta
 
 import pytest
@@ -107,6 +108,60 @@ def test_the_worst_unit_is_named(charter: Charter, evaluation: Evaluate) -> None
     assert found.units[0].value in verdict.reason
 
 
+def test_the_reason_on_the_worst_unit_holds_its_value_the_baseline_and_the_limit(
+    charter: Charter, evaluation: Evaluate
+) -> None:
+    found = evaluation(rate=0.11)
+    worst, stage = found.units[0], charter.stages[0]
+    verdict = gates.worst_unit(found, charter, stage)
+    shown = [f"{share:.1%}".replace("%", " %") for share in (worst.arm, worst.baseline, stage.worst_unit_limit)]
+    for told in (worst.value, *shown, f"stage {stage.name} asks for at most"):
+        assert told in verdict.reason
+    assert verdict.figures == {"unit": worst.value, "value": worst.arm, "baseline": worst.baseline, "limit": 0.12}
+
+
+def test_without_any_unit_nobody_may_advance(charter: Charter, evaluation: Evaluate) -> None:
+    nothing = gates.worst_unit(replace(evaluation(), units=()), charter, charter.stages[0])
+    some = gates.worst_unit(evaluation(), charter, charter.stages[0])
+    assert (nothing.gate, nothing.title, nothing.severity) == (some.gate, some.title, some.severity)
+    assert nothing.blocks
+    assert nothing.reason == "No unit was measured."
+    assert nothing.figures == {"unit": None}
+
+
+def test_every_verdict_has_a_title_that_names_what_it_is_about(charter: Charter, evaluation: Evaluate) -> None:
+    titles = {gate: verdict.title for gate, verdict in judged(charter, evaluation()).items()}
+    assert titles == {
+        "kpi.beats_baseline": "Stock-out rate beats today's rule",
+        "kpi.reaches_milestone": f"Stock-out rate reaches the milestone of stage {charter.stages[0].name}",
+        "kpi.reaches_target": "Stock-out rate reaches the target",
+        "guardrail.inventory": "Average inventory stays within its guardrail",
+        "guardrail.margin": "Margin stays within its guardrail",
+        "slice.worst_unit": "The worst unit stays within its limit",
+        "budget.deadline": "The deadline has not passed",
+        "budget.iterations": "The iteration budget holds",
+        "progress.no_gain": f"The KPI gained in the last {charter.budget.stop_after_no_gain} iterations",
+    }
+
+
+def test_only_the_target_before_the_last_rung_and_progress_warn_all_else_blocks(
+    charter: Charter, evaluation: Evaluate
+) -> None:
+    severities = {gate: verdict.severity for gate, verdict in judged(charter, evaluation()).items()}
+    assert {gate for gate, severity in severities.items() if severity != "block"} == {
+        "kpi.reaches_target", "progress.no_gain",
+    }  # fmt: skip
+
+
+def test_a_guardrail_is_held_in_its_own_direction_whatever_the_kpis() -> None:
+    """A charter may want a KPI to stay high that its domain calls better when low, for one of its rungs."""
+    kept = Guardrail(name="stockout_rate", unit="share", direction="higher", limit=0.05)
+    assert gates.guardrail(kept, result((0.06, 0.07, 0.08))).outcome == "pass"
+    assert gates.guardrail(kept, result((0.04, 0.07, 0.08))).outcome == "fail"
+    assert gates.guardrail(kept, result((0.04, 0.07, 0.08))).blocks
+    assert "the guardrail asks for at least 5.0 %" in gates.guardrail(kept, result((0.06, 0.07, 0.08))).reason
+
+
 def test_a_guardrail_with_limit_and_factor_must_keep_both() -> None:
     guard = Guardrail(name="stockout_rate", unit="share", direction="lower", limit=0.09, versus_baseline=1.0)
     assert gates.guardrail(guard, result((0.06, 0.07, 0.08))).outcome == "pass"
@@ -119,15 +174,24 @@ def test_the_factor_is_judged_on_the_point_and_says_so() -> None:
     verdict = gates.guardrail(guard, result((0.07, 0.079, 0.09)))
     assert verdict.outcome == "pass"
     assert "judged on the point (difference -0.1 points, 95 % interval -1.0 points to +1.0 points)" in verdict.reason
+    assert "was 7.9 % against 8.0 % under the baseline" in verdict.reason
+    assert "asks for at most 1 times that, 8.0 %: kept, judged" in verdict.reason
+    broken = gates.guardrail(guard, result((0.07, 0.081, 0.09)))
+    assert "asks for at most 1 times that, 8.0 %: not kept, judged" in broken.reason
 
 
 def test_deadline_and_budget_say_what_is_left(charter: Charter) -> None:
-    assert gates.deadline(charter, charter.kpi.deadline).outcome == "pass"
+    last_day = gates.deadline(charter, charter.kpi.deadline)
+    assert last_day.outcome == "pass"
+    assert "0 days are left" in last_day.reason
     late = gates.deadline(charter, charter.kpi.deadline + timedelta(days=3))
     assert late.blocks
     assert "it passed 3 days ago" in late.reason
+    assert gates.iterations(charter, 4).reason == "This is iteration 4 of 5 in the budget; 1 are left."
     assert gates.iterations(charter, 5).outcome == "pass"
+    assert "0 are left" in gates.iterations(charter, 5).reason
     assert gates.iterations(charter, 6).blocks
+    assert "overdrawn" in gates.iterations(charter, 6).reason
 
 
 def test_two_iterations_without_gain_ask_to_stop_or_say_why(charter: Charter) -> None:
@@ -136,7 +200,17 @@ def test_two_iterations_without_gain_ask_to_stop_or_say_why(charter: Charter) ->
     assert (flat.outcome, flat.severity) == ("fail", "warn")
     assert flat.reason.endswith("decide to stop, or to go on and why.")
     assert gates.no_gain(result((0.04, 0.049, 0.06)), charter, past).outcome == "pass"
-    assert gates.no_gain(result((0.05, 0.06, 0.07)), charter, past[:1]).outcome == "pass"
+    early = gates.no_gain(result((0.05, 0.06, 0.07)), charter, past[:1])
+    assert early.outcome == "pass"
+    assert early.reason == "Too early to tell: it takes 3 iterations, this is number 2."
+
+
+def test_where_more_is_better_the_best_is_the_highest(charter: Charter) -> None:
+    past = [Interval(value, 0, 1) for value in (0.05, 0.08, 0.06, 0.07)]
+    flat = gates.no_gain(result((0.07, 0.075, 0.08), direction="higher"), charter, past)
+    assert (flat.outcome, flat.figures["best_before"], flat.figures["best_recent"]) == ("fail", 0.08, 0.075)
+    gained = gates.no_gain(result((0.07, 0.081, 0.09), direction="higher"), charter, past)
+    assert (gained.outcome, gained.figures["best_recent"]) == ("pass", 0.081)
 
 
 def test_a_target_on_the_wrong_side_of_the_baseline_is_refused(charter: Charter) -> None:
@@ -148,8 +222,17 @@ def test_a_target_on_the_wrong_side_of_the_baseline_is_refused(charter: Charter)
     assert "the target is 4.2 %, but today already gives 3.0 %" in finding.found
     with pytest.raises(CharterError, match="wrong side"):
         gates.check_target(charter, 0.042)
-    with pytest.raises(CharterError, match="cannot be measured"):
+    assert finding.remedy.startswith("write a target below 3.0 %")
+    with pytest.raises(CharterError, match="cannot be measured") as unmeasured:
         gates.check_target(charter, math.nan)
+    (finding,) = unmeasured.value.findings
+    assert finding.place == "kpi.baseline"
+    assert finding.found == "policy today has no measurable stockout_rate on this history"
+    assert finding.remedy
+    higher = charter.model_copy(update={"kpi": charter.kpi.model_copy(update={"direction": "higher"})})
+    with pytest.raises(CharterError, match="wrong side") as refused:
+        gates.check_target(higher, 0.05)
+    assert refused.value.findings[0].remedy.startswith("write a target above 5.0 %")
 
 
 shares = st.floats(0, 0.3)

@@ -1,9 +1,11 @@
 """Mutation testing of the rooms that decide: ledger, review, rollout and the gates.
 
 ``make mutation`` lets mutmut (in an environment of its own, ``.venv-mutation``) spoil the code in thousands of ways,
-draws a seeded sample of them and runs the tests of these rooms against each. A mutant that only changes a sentence for
-people (a text with a space in it) is none here: no test repeats our wording. What the tests let through is put to the
-type checker, which is part of ``make check``; what that lets through too has survived, and is listed.
+draws a seeded sample of them, enough of each room to judge it by, and runs the tests of these rooms against each. A
+mutant that only changes a sentence for people (a text with a space in it) is none here: no test repeats our wording.
+Where time was up, the tests run once more, one mutant at a time and with more of it, so that a busy machine kills none.
+What the tests let through is put to the type checker, which is part of ``make check``; what that lets through too has
+survived, and is listed.
 """
 
 import argparse
@@ -16,6 +18,7 @@ import re
 import shutil
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
@@ -28,8 +31,10 @@ HOME = ROOT / ".venv-mutation"
 TREE = HOME / "tree"
 MUTMUT = "mutmut==3.8.1"
 ROOMS = ("ledger", "review", "rollout", "evaluation/gates")
-#: Exit codes by which mutmut tells that a test failed, or that time was up; 0 is a survivor, 33 one that no test meets.
+#: Exit codes by which mutmut tells that no test failed, none was chosen, or none meets the mutant.
 _SURVIVED = {0, 5, 33}
+#: Those by which it tells that time was up: a multiple of what the tests take, by the clock or by the processor.
+_LATE = {36, 24, -24, 152, 255}
 
 #: What needs a server, or a process of its own in which no mutant would be at work.
 _LEFT_OUT = ["postgresql", "processes", "killed", "racing", "together", "test_migrations", "import"]
@@ -61,7 +66,10 @@ pytest_add_cli_args_test_selection=
     tests/backups
 use_git_change_detection=false
 track_dependencies=false
+timeout_multiplier={patience}
 """
+#: How many times as long as unspoilt code a mutant may take: at first, and alone, where it took longer.
+PATIENCE, ALONE = 15, 60
 
 
 @dataclass(frozen=True)
@@ -117,6 +125,22 @@ def results(names: Iterable[str]) -> dict[str, int | None]:
     return {name: codes[name] for name in names}
 
 
+def room_of(mutant: Mutant) -> str:
+    """The one of ``ROOMS`` it is in."""
+    return next(room for room in ROOMS if f"pipeline/{room}" in str(mutant.file))
+
+
+def drawn(everything: list[Mutant], size: int, floor: int, seed: int) -> list[Mutant]:
+    """So many of all, 0 for each of them, and then of each room what it lacks to ``floor``."""
+    chance = random.Random(seed)  # noqa: S311 - a seeded sample
+    sample = chance.sample(everything, min(size or len(everything), len(everything)))
+    for room in ROOMS:
+        there = sum(room_of(one) == room for one in sample)
+        others = [one for one in everything if room_of(one) == room and one not in sample]
+        sample += chance.sample(others, min(max(floor - there, 0), len(others)))
+    return sample
+
+
 def set_up() -> None:
     """The environment, and a copy of the sources that mutmut may spoil."""
     python = HOME / "bin" / "python"
@@ -131,14 +155,20 @@ def set_up() -> None:
         # Times are kept: mutmut makes mutants of a changed file only.
         shutil.copytree(ROOT / name, TREE / name, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(ROOT / "pyproject.toml", TREE)
+
+
+def run(names: list[str], *, alone: bool = False) -> None:
+    """Let mutmut run the tests against these mutants; without any, make them and learn which test meets which.
+
+    Args:
+        names: of the mutants.
+        alone: one at a time, with more time for each.
+    """
     chosen = " and ".join(f"not {name}" for name in _LEFT_OUT)
-    (TREE / "setup.cfg").write_text(_SETUP.format(chosen=chosen))
-
-
-def run(names: list[str]) -> None:
-    """Let mutmut run the tests against these mutants; without any, make them and learn which test meets which."""
+    (TREE / "setup.cfg").write_text(_SETUP.format(chosen=chosen, patience=ALONE if alone else PATIENCE))
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     command = [HOME / "bin" / "mutmut", "run", *(names or ["pipeline.ledger.chain.x_digest__mutmut_1"])]
+    command += ["--max-children", "1"] if alone else []
     done = subprocess.run(command, cwd=TREE, env=environment, stdout=subprocess.PIPE, text=True, errors="replace")
     if done.returncode:
         raise SystemExit(f"mutmut failed:\n{done.stdout[-3000:]}")
@@ -187,46 +217,61 @@ def interval(killed: int, tried: int) -> tuple[float, float]:
     return (middle - spread) / (1 + z * z / tried), (middle + spread) / (1 + z * z / tried)
 
 
-def told(sample: list[Mutant], population: int, codes: dict[str, int | None], typed: set[str]) -> str:
+def told(sample: list[Mutant], everything: list[Mutant], codes: dict[str, int | None], typed: set[str]) -> str:
     """The table, and the survivors below it."""
-    rows, left = [], [one for one in sample if codes[one.name] in _SURVIVED and one.name not in typed]
-    for room in (*ROOMS, ""):
-        own = [one for one in sample if f"pipeline/{room}" in str(one.file)]
-        survived = [one for one in left if one in own]
-        by_types = sum(one.name in typed for one in own)
-        killed = len(own) - len(survived)
-        low, high = interval(killed, len(own)) if own else (0.0, 1.0)
-        share = f"{killed / max(len(own), 1):.1%} ({low:.1%} to {high:.1%})"
-        figures = (room or "all", len(own), killed - by_types, by_types, len(survived), share)
-        rows.append(f"| {' | '.join(map(str, figures))} |")
-    head = "| room | mutants tried | killed by tests | refused by types | survived | killed (95 % interval) |"
+    left = [one for one in sample if codes[one.name] in _SURVIVED and one.name not in typed]
+    weights, tried, survived = (Counter(map(room_of, some)) for some in (everything, sample, left))
+    by_types = Counter(room_of(one) for one in sample if one.name in typed)
+    late = Counter(room_of(one) for one in sample if codes[one.name] in _LATE)
+    rows = []
+    for room in ROOMS:
+        killed = tried[room] - survived[room]
+        by_tests = killed - by_types[room] - late[room]
+        share = _shown(killed / tried[room], *interval(killed, tried[room]))
+        rows.append((room, weights[room], tried[room], by_tests, late[room], by_types[room], survived[room], share))
+    # A room's share counts by its mutants, however many of them were drawn.
+    shares = {room: 1 - survived[room] / tried[room] for room in ROOMS}
+    mean = sum(weights[room] * share for room, share in shares.items()) / len(everything)
+    terms = (weights[room] ** 2 * share * (1 - share) / tried[room] for room, share in shares.items())
+    spread = 1.959964 * math.sqrt(sum(terms)) / len(everything)
+    sums = [sum(column) for column in zip(*(row[1:-1] for row in rows), strict=True)]
+    rows.append(("all, weighted", *sums, _shown(mean, mean - spread, min(mean + spread, 1.0))))
+    names = (
+        "room | mutants | tried | killed by tests | never ended | refused by types | survived | killed (95 % interval)"
+    )
+    table = [f"| {names} |", "|" + " --- |" * 8, *(f"| {' | '.join(map(str, cells))} |" for cells in rows)]
     lines = [f"- `{one.name.removeprefix('pipeline.')}`" for one in left]
-    about = f"A seeded sample of {len(sample):,} of {population:,} mutants. The survivors, each shown by `mutmut show`:"
-    return "\n".join([head, "|" + " --- |" * 6, *rows, "", about, "", *lines])
+    return "\n".join([*table, "", "The survivors, each shown by `mutmut show`:", "", *lines])
+
+
+def _shown(share: float, low: float, high: float) -> str:
+    return f"{share:.1%} ({low:.1%} to {high:.1%})"
 
 
 def main() -> None:
     """Draw, run, and print or write the table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--size", type=int, default=300, help="mutants to try; 0 for all of them, which takes a night")
-    parser.add_argument("--seed", type=int, default=20260)
+    parser.add_argument("--floor", type=int, default=60, help="mutants of each room to try, at the least")
+    parser.add_argument("--seed", type=int, default=20261)
     parser.add_argument("--left", action="store_true", help="try again only what survived the tests at the last run")
     parser.add_argument("--write", type=Path, help="Markdown file to put the table into")
     asked = parser.parse_args()
     set_up()
     run([])
     everything = mutants()
-    sample = everything
-    if asked.size:
-        sample = random.Random(asked.seed).sample(everything, min(asked.size, len(everything)))  # noqa: S311
+    sample = drawn(everything, asked.size, asked.floor, asked.seed)
     before = results(one.name for one in sample)
     run([one.name for one in sample if not asked.left or before[one.name] in {None, *_SURVIVED}])
     codes = results(one.name for one in sample)
     if None in codes.values():  # what changed since, where only some were tried again
         run([name for name, code in codes.items() if code is None])
         codes = results(codes)
+    if late := [name for name, code in codes.items() if code in _LATE]:
+        run(late, alone=True)
+        codes = results(codes)
     typed = refused_by_types([one for one in sample if codes[one.name] in _SURVIVED])
-    table = told(sample, len(everything), codes, typed)
+    table = told(sample, everything, codes, typed)
     sys.stdout.write(f"{table}\n")
     if asked.write:
         written(asked.write, "mutants", table)

@@ -1,6 +1,7 @@
 """An error that ends an iteration: told with its reason, certain after three times at one line, without data in it."""
 
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 
 import pytest
@@ -177,7 +178,7 @@ def test_what_is_killed_every_time_fails_after_twelve_with_the_last_thing_it_sai
 
 def test_a_failed_iteration_is_run_by_the_dispatcher_only_when_it_was_asked_for_again(ledger, monkeypatch):
     queued = []
-    run = SimpleNamespace(id="run", state=SimpleNamespace(is_scheduled=lambda: True))
+    run = in_line(datetime.now(UTC))
     monkeypatch.setattr(delivery, "queue_iteration", lambda intent: queued.append(intent.key) or run)
     ended_by(ledger, DataError("The data is not good enough"))
     stale = replace(find_intent(ledger, OPEN), done_at=None)  # as a dispatcher read it before the failure
@@ -189,6 +190,38 @@ def test_a_failed_iteration_is_run_by_the_dispatcher_only_when_it_was_asked_for_
     dispatcher._deliver(pending(ledger, "shop")[0])
     assert queued == [OPEN]
     dispatcher.close()
+
+
+def in_line(due):
+    """A run that waits for a worker, as Prefect tells of it."""
+    return SimpleNamespace(
+        id="run", state=SimpleNamespace(is_scheduled=lambda: True, state_details=SimpleNamespace(scheduled_time=due))
+    )
+
+
+@pytest.mark.parametrize(("ahead", "put_back"), [(timedelta(seconds=5), 0), (timedelta(days=2), 1)])
+def test_a_run_that_is_due_later_because_the_clock_was_set_back_is_put_in_line_anew(
+    ledger, monkeypatch, ahead, put_back
+):
+    states, begun = [], take_ups(ledger, record_of(ledger))
+
+    class Client:
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *error):
+            pass
+
+        def set_flow_run_state(self, run, state):
+            states.append((run, state.is_scheduled(), state.state_details.scheduled_time <= datetime.now(UTC)))
+
+    monkeypatch.setattr(delivery, "queue_iteration", lambda intent: in_line(datetime.now(UTC) + ahead))
+    monkeypatch.setattr(delivery, "get_client", lambda sync_client: Client())
+    dispatcher = Dispatcher(ledger, Settings())
+    dispatcher._deliver(pending(ledger, "shop")[0])
+    dispatcher.close()
+    assert states == [("run", True, True)] * put_back
+    assert take_ups(ledger, record_of(ledger)) == begun  # nobody died
 
 
 def test_a_run_that_is_only_long_in_starting_never_fails_it(ledger):

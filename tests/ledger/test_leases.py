@@ -47,7 +47,8 @@ def test_the_next_holder_has_a_greater_token_and_the_former_may_not_write(ledger
     with ledger.transaction() as tx:
         give_back(tx, first)  # a late farewell frees nothing
     assert find_lease(ledger, KEY).holder == "b:2"
-    assert [event.kind for event in ledger.events()] == ["lease.broken"]
+    (event,) = ledger.events()
+    assert (event.kind, event.actor, event.body["holder"]) == ("lease.broken", "landed", "a:1")
     assert verify(ledger).intact
 
 

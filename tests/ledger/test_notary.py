@@ -235,6 +235,7 @@ def test_a_lost_key_is_replaced_by_an_event_that_says_so_and_old_signatures_stay
             (told,) = status.lost
             assert (told.public, told.after, told.actor) == (old.public, new.public, "olga")
             assert told.reason == "the disk of the machine died"
+        assert [bool(span.lost) for span in key_spans(ledger)] == [False, True, False]
         # Whoever knows the lost key only is not satisfied by anybody's word.
         status = verified(ledger, old.public)
         assert (status.fault_at, "declares the key" in status.fault.found) == (told.seq, True)

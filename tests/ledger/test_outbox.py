@@ -15,8 +15,9 @@ def test_intents_are_pending_in_order_until_done(ledger):
         assert mark_done(tx, "apply:p-1-pilot")
     assert [intent.key for intent in pending(ledger, "p")] == ["open:p:2:pilot"]
     assert find_intent(ledger, "apply:p-1-pilot").done_at is not None
-    kinds = [event.kind for event in ledger.events()]
-    assert kinds == ["intent.queued"] * 3 + ["intent.done"]
+    *queued, done = ledger.events()
+    assert [event.kind for event in queued] == ["intent.queued"] * 3
+    assert (done.kind, done.project, done.subject, done.actor) == ("intent.done", "p", "apply:p-1-pilot", "landed")
 
 
 def test_a_key_exists_once_even_after_it_is_done(ledger):

@@ -30,6 +30,7 @@ def test_what_is_deployed_is_what_was_said_last_and_a_project_run_by_hand_is_kno
     with ledger.transaction() as tx:
         for number, place in ((1, "first"), (2, "second")):
             enqueue(tx, open_key("shop", number, "pilot"), "open", "shop", {"location": place})
+        enqueue(tx, "apply:r", "apply", "shop", {"review": "r"})
     assert find_deployed(ledger, "shop").location == "second"
     with ledger.transaction() as tx:
         for name, place in (("shop", "there"), ("cafe", "here"), ("shop", "elsewhere")):

@@ -113,6 +113,18 @@ def test_a_broken_channel_is_tried_again_and_does_not_hold_up_others(ledger_at, 
     assert len(set(webhook.ids)) == 1
 
 
+def test_a_try_put_off_before_the_clock_was_set_back_is_made_at_once(ledger_at, clock, webhook):
+    start(ledger_at, charter(ana="hook"))
+    tell(ledger_at)
+    webhook.answer = 500
+    clock.pass_by(days=400)
+    assert deliver_all(ledger_at, settings(hook=webhook.url)) == ["waiting"]
+    clock.pass_by(days=-400)
+    webhook.answer = 200
+    assert deliver_all(ledger_at, settings(hook=webhook.url)) == ["sent"]
+    assert deliver_all(ledger_at, settings(hook=webhook.url)) == []
+
+
 def test_nothing_is_lost_while_the_receiver_is_away_and_each_hears_it_once_in_their_language(ledger_at, clock):
     start(ledger_at, charter(ana="hook", joao="hook"))
     with ledger_at.transaction() as tx:

@@ -150,6 +150,8 @@ CASES = {
     "a series twice": (lambda d: edit(d, "series", lambda f: pd.concat([f, f[:1]])), "series", "id-0-100"),
     "not a table": (lambda d: (d / "sales.csv").write_bytes(b"\xff\xfe\x00"), "sales.csv", "not readable"),
     "a day that is none": (lambda d: edit(d, "sales", put(4, "ds", "soon")), "row 5", "date"),
+    "no rows": (lambda d: edit(d, "sales", lambda f: f[:0]), "sales", "no date can be read"),
+    "no day at all": (lambda d: edit(d, "sales", lambda f: f.assign(ds="soon")), "sales", "no date can be read"),
     "units that are none": (lambda d: edit(d, "sales", put(6, "y", "many")), "row 7", "no number"),
     "a day twice": (lambda d: edit(d, "sales", lambda f: pd.concat([f, f[:1]])), "row", "more than one row"),
     "a week that is not over": (

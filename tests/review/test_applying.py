@@ -3,6 +3,7 @@ import sqlite3
 import pytest
 
 from pipeline.errors import Refused
+from pipeline.language import translator
 from pipeline.ledger import find_intent, get_iteration, pending, verify
 from pipeline.review import dispose, find_review, items_of, mark_applied, sign
 from pipeline.review.items import Filed
@@ -39,6 +40,9 @@ def test_applying_hands_on_the_decision_and_leaves_one_record_of_it(ledger):
     assert [(one.item.id, one.status) for one in applied.items] == [("F1", "applied"), ("F2", "deferred")]
     assert [one.status for one in items_of(ledger, "shop")] == ["applied", "deferred"]
     assert all(one.reason for one in items_of(ledger, "shop"))
+    chinese = translator("zh_Hans")
+    for filed in (items_of(ledger, "shop"), items_of(ledger, "shop", review.id)):
+        assert all(chinese.show(one.reason) != str(one.reason) for one in filed)
     assert find_intent(ledger, f"apply:{review.id}").done_at is not None
     event = next(ledger.events(kind="review.applied"))
     assert (event.body["decision"], event.body["charter"]) == ("iterate", applied.charter.digest)

@@ -3,19 +3,20 @@
 import hashlib
 import sqlite3
 from contextlib import closing
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
 from pipeline.charter import Charter
 from pipeline.compliance.library import Control
+from pipeline.compliance.standing import ControlState
 from pipeline.errors import Refused
 from pipeline.ledger import Ledger, find_iteration
 from pipeline.review import sign
-from pipeline.review.attesting import attest, controls_now, vouched, waive
+from pipeline.review.attesting import attest, controls_now, kept_controls, vouched, waive
 from pipeline.review.listing import show_review
 from pipeline.review.requests import ReviewRequest
-from tests.review.cases import REPORT, a_charter, kinds, under_review
+from tests.review.cases import PEOPLE, REPORT, a_charter, kinds, under_review
 
 
 class Clock:
@@ -91,11 +92,13 @@ def test_a_control_that_only_warns_bars_nothing(ledger):
 
 @pytest.mark.parametrize("actor", ["maria", "nobody", "lena"])
 def test_the_word_of_another_role_is_refused_and_the_attempt_recorded(ledger, actor):
-    with pytest.raises(Refused, match="cannot vouch"):
+    with pytest.raises(Refused, match="cannot vouch") as refused:
         say_so(ledger, a_control(), actor=actor)
+    assert refused.value.findings[0].remedy == "ask omar"
     with pytest.raises(Refused, match="cannot vouch"):
         let_off(ledger, a_control(), actor=actor)
     assert kinds(ledger) == ["control.refused", "control.refused"]
+    assert {(event.actor, event.role) for event in ledger.events()} == {(actor, PEOPLE.get(actor, ""))}
 
 
 def test_who_writes_themselves_into_a_charter_file_attests_to_nothing_under_review(ledger):
@@ -223,6 +226,12 @@ def test_a_waiver_ends_on_a_day_within_a_year(ledger, days):
         let_off(ledger, a_control(), days=days)
 
 
+def test_a_waiver_may_end_today_and_on_the_last_day_of_a_year(dated, clock):
+    under_review(dated)
+    for days in (0, 366):
+        assert let_off(dated, a_control(), days=days).body["until"] == str((clock.now + timedelta(days)).date())
+
+
 @pytest.mark.parametrize("reason", ["", "  ", "x" * 2001])
 def test_a_waiver_needs_a_reason(ledger, reason):
     with pytest.raises(Refused, match="cannot vouch"):
@@ -240,6 +249,20 @@ def test_an_event_that_was_edited_vouches_for_nothing(dated):
             intruder.execute(f'DROP TRIGGER "{name}"')
         intruder.execute("UPDATE landed_events SET at = '2026-11-30T00:00:00.000000+00:00'")
     assert not vouched(ledger, a_charter(), roles, opened).attestations
+
+
+def test_what_the_ledger_keeps_of_a_control_says_how_it_stood_and_by_whose_word():
+    control = a_control()
+    until = date(2027, 1, 31)
+    states = (
+        ControlState(control, "waived", "maria waived it.", {}, "maria", until),
+        ControlState(control, "overdue", "Nobody attested to it.", {}),
+    )
+    whole = control.model_dump(mode="json")
+    assert kept_controls(states) == [
+        {**whole, "state": "waived", "reason": "maria waived it.", "by": "maria", "until": "2027-01-31"},
+        {**whole, "state": "overdue", "reason": "Nobody attested to it.", "by": "", "until": None},
+    ]
 
 
 def test_an_iteration_of_before_controls_were_kept_has_none_open(ledger):

@@ -34,6 +34,13 @@ def test_every_decision_says_what_it_will_do(file_ledger, stage, decision):
     assert str(consequence(a_charter(), record, decision, "stores")) == TOLD[stage, decision]
 
 
+def test_periods_of_days_are_told_in_days(file_ledger):
+    charter = a_charter(data={**a_charter().canonical()["data"], "period": "day"})
+    start(file_ledger, charter)
+    record = get_iteration(file_ledger, "shop", 1, "pilot")
+    assert "measured for 8 days" in str(consequence(charter, record, "advance", "stores"))
+
+
 def test_a_known_first_day_is_named(file_ledger):
     start(file_ledger)
     record = get_iteration(file_ledger, "shop", 1, "pilot")

@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.charter.document import MAX_BYTES
 from pipeline.charter.reading import charter_from_canonical, read_charter
 from pipeline.errors import CharterError, Refused
 from pipeline.ledger import get_iteration, record_report
@@ -117,6 +118,13 @@ def test_two_sets_of_answers_to_one_review_are_refused(small):
 def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(CharterError, match=r"gone\.yaml"):
         read_recorded(tmp_path / "gone.yaml")
+
+
+def test_a_file_that_is_no_list_of_answers_at_all_is_named_without_a_line(small):
+    small.write_bytes(b"#" * (MAX_BYTES + 1))
+    with pytest.raises(CharterError, match="cannot be read") as caught:
+        read_recorded(small)
+    assert caught.value.findings[0].place == str(small)
 
 
 # ---- the shipped file -----------------------------------------------------------------------------------------

@@ -38,6 +38,8 @@ def let_go(ledger, charter, units=UNITS):
 def test_arms_are_kept_as_they_are_with_one_event(ledger):
     assert arms_of(ledger, "shop", "pilot") is None
     assert put(ledger) == ARMS == arms_of(ledger, "shop", "pilot")
+    assert arms_of(ledger, "cafe", "pilot") is None
+    assert arms_of(ledger, "shop", "regional") is None
     (event,) = ledger.events()
     assert (event.kind, event.subject, event.body["controls"]) == ("rollout.arms", "pilot", list(ARMS.controls))
     assert ARMS.worst == 0.12

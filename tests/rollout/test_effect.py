@@ -10,9 +10,10 @@ from pipeline.errors import DataError
 from pipeline.evaluation.observed import Cube, Observed
 from pipeline.rollout.arms import Arms, Balance
 from pipeline.rollout.breach import breaches
+from pipeline.rollout.doubts import least_share
 from pipeline.rollout.effect import Groups, course, measure
 from pipeline.rollout.experiment import measure_stage, pick_arms, plan_power
-from pipeline.rollout.promotion import detectable, entering, judge_field, no_field
+from pipeline.rollout.promotion import FEW, detectable, entering, judge_field, no_field
 from tests.review.cases import a_charter
 from tests.rollout.worlds import GOAL, KPIS, START, Chain, weeks
 
@@ -60,6 +61,25 @@ def test_a_real_effect_is_measured_and_goes_up():
     assert [unit.after for unit in found.units] == sorted((unit.after for unit in found.units), reverse=True)
     assert {unit.unit for unit in found.units} == set(arms.treated)
     assert verdicts["field.worst_unit"].figures["unit"] == found.units[0].unit
+
+
+FIGURES = {
+    "field.effect": "effect effect_low effect_high expected",
+    "field.worst_slice": "slice of units bound limit value value_low value_high effect effect_low effect_high",
+}
+
+
+def test_the_figures_of_the_field_are_under_names_that_reports_know_and_a_slice_is_held_by_its_worse_end():
+    _, found, verdicts = played(3, treated=lambda chain: chain.names[:40], effect=-0.09, spread=0.01)
+    for gate, names in FIGURES.items():
+        assert {*verdicts[gate].figures} == {*names.split()}, gate
+    assert verdicts["field.effect"].figures["effect"] == found.goal.effect.value
+    worst = max(found.slices, key=lambda part: part.after.high)
+    assert worst.units >= FEW
+    told = verdicts["field.worst_slice"]
+    assert (told.figures["of"], told.figures["bound"]) == (worst.value, worst.after.high)
+    assert "the worse end of its interval" in told.reason
+    assert "is held against at most 25.0 %" in told.reason
 
 
 def test_worlds_without_an_effect_are_promoted_in_at_most_one_of_twenty():
@@ -147,9 +167,14 @@ def test_placebos_are_the_controls_own_and_too_few_of_them_rule_nothing_out():
     assert found.middle[0] == pytest.approx(-found.middle[1])  # every split has its mirror image
     few = Groups(tuple(chain.names[:5]), tuple(chain.names[5:9]), START, 26)
     assert not measure(observed, KPIS, "stockout_rate", few, 1).placebo.beaten
+    assert least_share(10, 5) == 1 / (1 + math.comb(10, 5)) == found.share  # the real one beats them all
+    assert least_share(7, 5) == 1 / (1 + math.comb(7, 3))  # as many treated as controls are left beside them
+    assert least_share(1, 5) == least_share(10, 0) == 1.0
     # The treated do not enter: with another real effect the same placebo effects are counted against it.
     other = measure(chain.observed(chain.names[:5], 0.0), KPIS, "stockout_rate", groups, 1).placebo
     assert other.splits == found.splits
+    assert found.share < 0.05 < other.share <= 1
+    assert not other.beaten
 
 
 def test_a_field_too_short_and_a_kpi_nobody_measured_are_said():

@@ -1,5 +1,6 @@
 """Stop rules, the sponsor's word, resources and the comparison of rungs."""
 
+import math
 from dataclasses import replace
 from datetime import UTC, date, datetime
 
@@ -8,6 +9,7 @@ import pytest
 from pipeline.errors import Refused
 from pipeline.evaluation.outcomes import Interval
 from pipeline.ledger import Ledger
+from pipeline.review import sign
 from pipeline.rollout.limits import money, offered
 from pipeline.rollout.reaffirming import agreed, reaffirm, sponsor_agrees, strategy_current
 from pipeline.rollout.resources import (
@@ -22,7 +24,7 @@ from pipeline.rollout.resources import (
 from pipeline.rollout.rungs import RungEffect, holds_at_scale, measured_effects, record_effect
 from pipeline.rollout.spending import planned
 from pipeline.verdicts import Verdict
-from tests.review.cases import a_charter, kinds, start, under_review
+from tests.review.cases import REPORT, a_charter, kinds, start, under_review
 from tests.rollout.worlds import GOAL
 
 CHARTER = a_charter()
@@ -92,6 +94,7 @@ def test_a_loosened_goal_and_a_wider_scope_bar_advance_until_the_sponsor_agrees(
         say_yes(ledger, loosened(), reason=" ")
     event = say_yes(ledger, loosened())
     assert [change["kind"] for change in event.body["changes"]] == ["loosened", "widened"]
+    assert (event.actor, event.role, event.subject) == ("maria", "sponsor", loosened().digest)
     assert sponsor_agrees(ledger, loosened()).outcome == "pass"
     assert sponsor_agrees(ledger, CHARTER).outcome == "pass"  # tightened again: nobody is asked
     assert kinds(ledger).count("charter.reaffirm_refused") == 1
@@ -164,8 +167,14 @@ def test_the_next_stage_blocks_and_the_last_one_warns_when_the_upper_end_is_not_
 def test_people_are_counted_by_signoffs_not_by_waiting(ledger):
     charter = plan()
     assert people_minutes(ledger, charter, 1, "pilot") == 3 * 60
-    under_review(ledger, charter=charter)
+    review = under_review(ledger, charter=charter)
     assert people_minutes(ledger, charter, 1, "pilot") == 3 * 60
+    sign(ledger, review.id, "ana", "iterate", "why", REPORT)
+    assert people_minutes(ledger, charter, 1, "pilot") == 60
+    sign(ledger, review.id, "lena", "iterate", "why", REPORT)
+    assert people_minutes(ledger, charter, 1, "pilot") == 2 * 60
+    for number, stage in ((2, "pilot"), (1, "regional")):
+        assert people_minutes(ledger, charter, number, stage) == 3 * 60  # nobody signed there
     found = {need.name: need for need in needs(charter, charter.stage("chain"), 8, [used(2)])}
     assert found["people"].expected.high == pytest.approx(180 / 60 / 8)
     assert found["storage"].planned is None
@@ -188,9 +197,11 @@ def rung(stage, effect, half=0.01, treated=5):
 def test_a_pilots_gain_that_shrinks_at_scale_shows():
     alone = holds_at_scale(GOAL, [rung("pilot", -0.04)])
     assert alone.outcome == "pass"
+    assert (alone.gate, alone.severity, alone.figures) == ("field.holds_at_scale", "warn", {"rungs": 1})
     assert "one stage only" in alone.reason
     same = holds_at_scale(GOAL, [rung("pilot", -0.04), rung("regional", -0.035)])
     assert (same.outcome, same.figures["kept"]) == ("pass", pytest.approx(0.875))
+    assert (same.gate, same.title) == (alone.gate, alone.title)
     half = holds_at_scale(GOAL, [rung("pilot", -0.04, 0.05), rung("regional", -0.035), rung("chain", -0.015, 0.05)])
     assert (half.outcome, half.severity) == ("fail", "warn")
     assert "keeps 38 % of the first effect: +2.5 points" in half.reason
@@ -209,3 +220,13 @@ def test_measured_rungs_are_read_back_newest_per_stage(ledger):
             record_effect(tx, "shop", one, actor="scheduler")
     assert measured_effects(ledger, "shop") == (wide, rungs[2])
     assert measured_effects(ledger, "other") == ()
+
+
+def test_an_effect_that_could_not_be_measured_is_read_back_as_none(ledger):
+    with ledger.transaction() as tx:
+        record_effect(
+            tx, "shop", replace(rung("pilot", -0.02), effect=Interval(math.nan, -1.0, 1.0)), actor="scheduler"
+        )
+    (found,) = measured_effects(ledger, "shop")
+    assert math.isnan(found.effect.value)
+    assert (found.effect.low, found.effect.high) == (-1.0, 1.0)

@@ -56,7 +56,14 @@ def test_late_partial_and_corrected_deliveries_end_in_the_newest_value_of_each_f
     mine = kept[(kept["unit"] == "s0") & (kept["period"] == "2026-11-02") & (kept["component"] == "out")]
     assert list(mine[["delivery", "value"]].itertuples(index=False, name=None)) == [(1, 3.0), (3, 4.0)]
     assert [one.number for one in deliveries_of(file_ledger, "shop")] == [1, 2, 3]
-    assert [event.subject for event in file_ledger.events(kind="outcomes.delivered")] == ["shop/1", "shop/2", "shop/3"]
+    told = [*file_ledger.events(kind="outcomes.delivered")]
+    assert [event.subject for event in told] == ["shop/1", "shop/2", "shop/3"]
+    names = ("delivery", "file", "first", "last", "new", "corrected", "unchanged", "late")
+    assert {name: told[2].body[name] for name in names} == {
+        "delivery": 3, "file": "field.csv", "first": "2026-11-02", "last": "2026-11-02",
+        "new": 1, "corrected": 1, "unchanged": 1, "late": 3,
+    }  # fmt: skip
+    assert told[2].body["digest"] == third.digest
     assert verify(file_ledger).intact
 
 
@@ -116,6 +123,12 @@ def test_a_file_is_read_with_blanks_as_nothing_delivered(tmp_path):
     assert frame["out"].isna().tolist() == [False, True]
     frame.to_parquet(tmp_path / "field.parquet")
     pd.testing.assert_frame_equal(read_delivery(tmp_path / "field.parquet", KPIS, UNITS, TODAY), frame)
+
+
+def test_units_whose_names_are_numbers_keep_their_zeros(tmp_path):
+    (tmp_path / "field.csv").write_text("unit,period,out,cells\n007,2026-11-02,1,10\n7,2026-11-02,2,10\n")
+    frame = read_delivery(tmp_path / "field.csv", KPIS, ("007", "7"), TODAY)
+    assert dict(zip(frame["unit"], frame["out"], strict=True)) == {"007": 1.0, "7": 2.0}
 
 
 @pytest.mark.parametrize(

@@ -69,6 +69,7 @@ def test_what_nobody_can_tell_is_unbounded_and_a_share_stays_one():
         predicted(replace(FIGURE, value=Interval(0.0, 0.0, 0.0)), 5, GOAL, STILL, STILL),
     ]
     assert {(one.low, one.high) for one in nothing} == {(-math.inf, math.inf)}
+    assert math.isfinite(predicted(FIGURE, 1, GOAL, STILL, STILL).high)  # one unit in the field is a measurement
     assert predicted(replace(FIGURE, value=Interval(0.9, 0.7, 1.0)), 2, GOAL, STILL, STILL).high == 1.0
 
 

@@ -1,8 +1,10 @@
 """Who is served what, by the ledger and the folder of models alone: MLflow cannot even be imported here."""
 
+import shutil
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import SimpleNamespace
 
 import pandas as pd
 import pytest
@@ -109,6 +111,38 @@ def test_when_every_release_was_taken_back_todays_rule_is_served(file_ledger, se
     with file_ledger.transaction() as tx:
         assert roll_back(tx, "shop", "r2", "2026-09-07", actor="joao") is None
     assert serve(file_ledger, settings).alias == "baseline"
+
+
+@pytest.mark.parametrize("same", [True, False], ids=["the same", "another"])
+def test_the_registrys_copy_serves_where_the_folder_is_gone_if_it_is_what_people_signed_for(
+    file_ledger, settings, trained, shop, monkeypatch, tmp_path, same
+):
+    let_go(file_ledger, trained)
+    copy = Path(shutil.copytree(settings.models / "key-1", tmp_path / "copy"))
+    (settings.models / "key-1" / "model.txt").unlink()
+    if not same:
+        (copy / "model.txt").write_text("another tree", encoding="utf-8")
+    pointed = []
+
+    class Tracking:
+        def __init__(self, settings):
+            pass
+
+        def point(self, *to):
+            pointed.append(to)
+
+        def released(self, project, alias):
+            return SimpleNamespace(directory=copy)
+
+    monkeypatch.setitem(sys.modules, "pipeline.models.tracking", SimpleNamespace(Tracking=Tracking))
+    if same:
+        assert serve(file_ledger, settings).version == "1"
+        assert shop.asked == [("poisson", None, "copy", ("s0", "s1"))]
+    else:
+        with pytest.raises(ModelError, match="The released model was changed"):
+            serve(file_ledger, settings)
+        assert shop.asked == []
+    assert pointed == [("shop", "champion", "1")]
 
 
 def test_a_model_that_is_not_the_one_people_signed_for_is_not_served(file_ledger, settings, trained, shop):

@@ -11,7 +11,7 @@ from pipeline.charter.reading import charter_from_canonical
 from pipeline.errors import Refused
 from pipeline.ledger import Ledger, get_iteration, open_iteration, record_report, transition, verify
 from pipeline.ledger.notary import make_key
-from pipeline.rollout import current, release, roll_back
+from pipeline.rollout import current, rehearsal, release, roll_back
 from pipeline.rollout.breach import breaches, open_proposal, propose_rollback
 from pipeline.rollout.rehearsal import rehearse, rehearsed
 from pipeline.rollout.switch import resume, standing, stop, stopped
@@ -156,15 +156,39 @@ def test_a_rehearsal_that_fails_says_which_step(file_ledger, tmp_path):
     assert not found.passed
 
 
+def test_a_switch_that_stops_nothing_or_more_than_one_thing_fails_the_rehearsal(file_ledger, tmp_path, monkeypatch):
+    climbed(file_ledger)
+
+    def nothing(tx, project, reason, *, actor):
+        return None
+
+    def twice(tx, project, reason, *, actor):
+        tx.append("rollout.withdrawn", project, "pilot", actor, "", {})
+        return stop(tx, project, reason, actor=actor)
+
+    for number, (spoilt, step) in enumerate([(nothing, "no unit follows the model"), (twice, "one event stops it")]):
+        monkeypatch.setattr(rehearsal, "stop", spoilt)
+        (tmp_path / str(number)).mkdir()
+        found = rehearse(file_ledger, "shop", tmp_path / str(number), actor="scheduler")
+        failed = {name for name, held in found.steps if not held}
+        assert {"one event stops it", step} <= failed
+        assert not found.passed
+
+
 def test_the_last_stage_waits_for_a_rehearsal_since_the_last_move(file_ledger, tmp_path):
     measured(file_ledger, "pilot", "1", kind="train")
-    assert rehearsed(file_ledger, CHARTER, "pilot").outcome == "pass"
+    early = rehearsed(file_ledger, CHARTER, "pilot")
+    assert (early.gate, early.outcome, early.severity) == ("rollout.rehearsed", "pass", "block")
+    assert early.figures == {"stage": "pilot"}
     with file_ledger.transaction() as tx:
         release(tx, a_release("regional", "r1"), actor="ana")
     assert rehearsed(file_ledger, CHARTER, "regional").blocks
     assert "landed rollout rehearse shop" in rehearsed(file_ledger, CHARTER, "regional").reason
     rehearse(file_ledger, "shop", tmp_path / "a", actor="scheduler")
-    assert not rehearsed(file_ledger, CHARTER, "regional").blocks
+    done = rehearsed(file_ledger, CHARTER, "regional")
+    assert (done.gate, done.outcome, done.figures) == (early.gate, "pass", {"stage": "regional"})
+    assert done.reason.startswith("scheduler threw it on a copy of the ledger on ")
+    assert "4 units were back" in done.reason
     with file_ledger.transaction() as tx:
         release(tx, a_release("regional", "r2", "2"), actor="ana")
     assert rehearsed(file_ledger, CHARTER, "regional").blocks

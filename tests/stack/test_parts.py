@@ -1,5 +1,7 @@
 """The parts as data: nothing secret where others can read it, nothing of the surroundings that opens a server."""
 
+import os
+import time
 from pathlib import Path
 
 import pytest
@@ -7,6 +9,7 @@ import pytest
 from pipeline.errors import LandedError
 from pipeline.settings import Settings
 from pipeline.stack.environment import client_environment
+from pipeline.stack.health import BeatCheck
 from pipeline.stack.parts import local_parts
 from pipeline.stack.ports import LOOPBACK, choose, is_free
 from pipeline.stack.secrets import read_or_make
@@ -23,6 +26,17 @@ def secrets(home):
 
 def parts_of(settings, secrets, surroundings=None, names=OWN):
     return {part.name: part for part in local_parts(settings, PORTS, secrets, surroundings or {}, names)}
+
+
+@pytest.mark.parametrize(("ago", "well"), [(0, True), (50, True), (70, False), (-50, True), (-3600, False)])
+def test_only_a_touch_of_about_now_is_a_sign_of_life(tmp_path, ago, well):
+    """One that lies an hour ahead is as old as the clock was set back."""
+    beat = tmp_path / "beat"
+    assert not BeatCheck(beat).well()
+    beat.touch()
+    touched = time.time() - ago
+    os.utime(beat, (touched, touched))
+    assert BeatCheck(beat).well() == well
 
 
 def test_no_secret_stands_on_a_command_line_or_in_a_representation(home, secrets):

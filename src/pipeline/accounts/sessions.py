@@ -25,6 +25,8 @@ Method = Literal["password", "link", "oidc", "proxy"]
 LIFETIME = timedelta(hours=12)
 IDLE = timedelta(minutes=60)
 _SEEN_EVERY = timedelta(minutes=1)
+#: How far ahead of this machine's clock a session may have begun, by that of another one or before it was set right.
+_AHEAD = timedelta(minutes=5)
 #: Asked on every request, so put together once.
 _LIVING = (
     select(sessions.c.method, sessions.c.begun_at, sessions.c.seen_at, *accounts.c)
@@ -32,6 +34,8 @@ _LIVING = (
     .where(
         sessions.c.digest == bindparam("digest"),
         sessions.c.begun_at > bindparam("begun_after"),
+        # One begun while the clock stood years ahead would else live for years.
+        sessions.c.begun_at <= bindparam("begun_before"),
         sessions.c.seen_at > bindparam("seen_after"),
         accounts.c.active,
     )
@@ -86,7 +90,11 @@ def session_of(reader: Reader, token: str) -> Session | None:
     if not token:
         return None
     now = reader.now()
-    bounds = {"begun_after": stamp(now - LIFETIME), "seen_after": stamp(now - IDLE)}
+    bounds = {
+        "begun_after": stamp(now - LIFETIME),
+        "begun_before": stamp(now + _AHEAD),
+        "seen_after": stamp(now - IDLE),
+    }
     rows = reader.rows(_LIVING, {"digest": secret_digest(token), **bounds})
     return _session(rows[0], token) if rows else None
 

@@ -52,6 +52,7 @@ LIMITS: Mapping[Scope, Limit] = {
     "address": Limit(20, 900),
     "site": Limit(100, 0),
 }
+_LONGEST = timedelta(seconds=max(limit.longest for limit in LIMITS.values()))
 #: A count nobody added to for so long begins again at zero.
 FORGOTTEN_AFTER = timedelta(hours=1)
 _KNOWN_FOR = timedelta(days=90)
@@ -88,7 +89,11 @@ def require_patience(reader: Reader, attempt: Attempt) -> None:
     scopes: tuple[Scope, ...] = ("both",) if _rows(reader, attempt.known) else ("both", "account", "address")
     now = reader.now()
     keys = [attempt.key(scope) for scope in scopes]
-    until = max((row["closed_until"] for row in _rows(reader, *keys).values()), default="")
+    # What would last longer than any wait was written before the clock was set back, and locks nobody out.
+    latest = stamp(now + _LONGEST)
+    until = max(
+        (row["closed_until"] for row in _rows(reader, *keys).values() if row["closed_until"] <= latest), default=""
+    )
     if until > stamp(now):
         raise TryLater(ceil((datetime.fromisoformat(until) - now).total_seconds()))
 

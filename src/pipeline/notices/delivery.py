@@ -29,14 +29,22 @@ Delivery = Literal["sent", "spread", "waiting", "failed", "nothing"]
 
 
 def due_notices(ledger: Ledger) -> tuple[Intent, ...]:
-    """Notices to be sent now by the ledger's clock, oldest first."""
+    """Notices to be sent now by the ledger's clock, oldest first.
+
+    One that would wait for longer than any wait was put off before the clock was set back, and is due.
+    """
+    now = ledger.now()
     query = (
         select(intents)
         .outerjoin(notices, notices.c.key == intents.c.key)
         .where(
             intents.c.kind == "notify",
             intents.c.done_at.is_(None),
-            or_(notices.c.next_at.is_(None), notices.c.next_at <= _text(ledger.now())),
+            or_(
+                notices.c.next_at.is_(None),
+                notices.c.next_at <= _text(now),
+                notices.c.next_at > _text(now + WAITS[-1]),
+            ),
         )
         .order_by(intents.c.event)
     )
@@ -87,7 +95,8 @@ def _claim(tx: Transaction, key: str) -> int | None:
     intent = find_intent(tx, key)
     rows = tx.rows(select(notices).where(notices.c.key == key))
     now = tx.now()
-    if intent is None or intent.done_at is not None or (rows and rows[0]["next_at"] > _text(now)):
+    waits = rows and _text(now) < rows[0]["next_at"] <= _text(now + WAITS[-1])
+    if intent is None or intent.done_at is not None or waits:
         return None
     tries = rows[0]["tries"] + 1 if rows else 1
     # A sender killed in its last try leaves one more than there are waits.

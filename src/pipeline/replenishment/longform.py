@@ -79,6 +79,9 @@ def ids_of(location: Path, series: pd.DataFrame) -> NDArray[np.object_]:
 def _weekly(location: Path, sales: pd.DataFrame) -> pd.DataFrame:
     """``unique_id, week, units, in_stock``, and ``stock`` at the week's end where told; weeks named by their Monday."""
     day = days_of(sales["ds"])
+    if not day.notna().any():
+        remedy = "deliver rows with a date each in the column ds, written as 2026-01-05"
+        raise DataError("no date can be read", [Finding(str(location / "sales"), "no row of it has a date", remedy)])
     frame = pd.DataFrame({ID: sales[ID], "day": day, "units": sales["y"], "in_stock": _in_stock(sales)})
     if "stock" in sales.columns:
         frame["stock"] = sales["stock"]

@@ -55,6 +55,7 @@ class BeatCheck:
     def well(self) -> bool:
         """Whether the file was touched lately."""
         try:
-            return time.time() - self.file.stat().st_mtime <= self.oldest
+            # Either way: after the clock was set back, an old touch lies ahead of it and is no sign of life.
+            return abs(time.time() - self.file.stat().st_mtime) <= self.oldest
         except OSError:
             return False
