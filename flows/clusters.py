@@ -5,6 +5,8 @@ elsewhere. What comes out is the same as on one machine.
 """
 
 import os
+import socket
+import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from functools import partial
@@ -14,17 +16,20 @@ from urllib.parse import urlsplit
 
 from prefect import flow, task
 from prefect.cache_policies import NO_CACHE
+from prefect.context import FlowRunContext
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from flows.server import address
 from pipeline.errors import Finding, LedgerError
-from pipeline.problems.parts import Parts
+from pipeline.problems.parts import Parts, Place
 from pipeline.settings import Settings
 
 Result = TypeVar("Result")
 
 #: Seconds a cluster may take to answer.
 PATIENCE = 20
+#: Seconds between two looks at whether all workers of a gang are there.
+HEARTBEAT = 0.1
 _LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 
 
@@ -51,7 +56,7 @@ def on_dask(settings: Settings, body: Callable[[Parts], Result]) -> Result:
     else:
         runner = DaskTaskRunner(cluster_kwargs=_own(settings))
 
-    kept = _Kept(partial(body, Parts(settings.partition, scratch, _mapped)))
+    kept = _Kept(partial(body, Parts(settings.partition, scratch, _mapped, settings.dask_rows, _in_flow)))
 
     @flow(name="parts", task_runner=runner, validate_parameters=False, persist_result=False)
     def parts() -> Result:
@@ -92,6 +97,55 @@ def _mapped(function: Callable[[Any], Any], values: Sequence[Any]) -> Iterable[A
     # Bound together, so that Prefect does not look through every array for futures of its own.
     futures = [part.submit(partial(function, value)) for value in values]
     return [future.result() for future in futures]
+
+
+def _in_flow(function: Callable[[Place, Sequence[Any]], Any], values: Sequence[Any]) -> list[Any]:
+    """The gang of the cluster that the flow's tasks run on."""
+    context = FlowRunContext.get()
+    return gang(context.task_runner.client, function, values)  # type: ignore[union-attr]
+
+
+def gang(client: Any, function: Callable[[Place, Sequence[Any]], Any], values: Sequence[Any]) -> list[Any]:
+    """A function called on every worker at once; a share goes by its rank, whichever worker that falls to.
+
+    Raises:
+        Exception: what the first one to fail ran into; the others are given up.
+    """
+    found = client.scheduler_info(n_workers=-1)["workers"]
+    workers = sorted(found, key=lambda address: str(found[address]["name"]))[: len(values)]
+    ports = client.run(_free_port, workers=workers)
+    machines = tuple(f"{urlsplit(worker).hostname}:{ports[worker]}" for worker in workers)
+    futures = [
+        client.submit(
+            function,
+            Place(rank, machines),
+            list(values[rank :: len(workers)]),
+            workers=[worker],
+            allow_other_workers=False,
+            pure=False,
+            retries=0,
+        )
+        for rank, worker in enumerate(workers)
+    ]
+    try:
+        while any(not future.done() for future in futures):
+            # Those who live wait for one who died, which nobody but the scheduler would tell.
+            gone = set(workers) - set(client.scheduler_info(n_workers=-1)["workers"])
+            if gone:
+                raise RuntimeError(f"worker {', '.join(sorted(gone))} went away")
+            failed = [future for future in futures if future.status == "error"]
+            if failed:
+                failed[0].result()
+            time.sleep(HEARTBEAT)
+        return [future.result() for future in futures]
+    finally:
+        client.cancel(futures)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("", 0))
+        return int(probe.getsockname()[1])
 
 
 def _own(settings: Settings) -> dict[str, Any]:

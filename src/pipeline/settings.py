@@ -151,6 +151,12 @@ class Settings(BaseSettings):
     partition: int = Field(
         default=20_000, ge=1, description="series worked on at a time, in whole stores; results do not depend on it"
     )
+    dask_rows: int = Field(
+        default=5_000_000,
+        ge=1,
+        description="a model that draws more rows is fitted by a cluster's workers together, with ports open to their "
+        "whole network; 5 million is the most a charter draws, so never unless it is lowered",
+    )
     prefect_page: str = Field(default="", description="address of Prefect's page, for links; no links if empty")
     notify: SecretStr = Field(
         default=SecretStr(""),

@@ -10,6 +10,23 @@ Mapped = Callable[[Callable[[Any], Any], Sequence[Any]], Iterable[Any]]
 
 
 @dataclass(frozen=True)
+class Place:
+    """One of several processes that work on one thing together.
+
+    Attributes:
+        rank: its number, from 0.
+        machines: ``host:port`` of each, by rank; the port is free for the work to listen on.
+    """
+
+    rank: int
+    machines: tuple[str, ...]
+
+
+#: Calls a function in several processes at once, each with its place and its share of some values; results by rank.
+Gang = Callable[[Callable[[Place, Sequence[Any]], Any], Sequence[Any]], list[Any]]
+
+
+@dataclass(frozen=True)
 class Parts:
     """How a problem may cut what it works on; what comes out does not depend on it.
 
@@ -17,11 +34,15 @@ class Parts:
         series: decisions (series, tickets …) worked on at a time, about.
         scratch: folder for the parts, which whoever works on them can read and write.
         mapped: works on the parts: one after another in this process, unless an engine does it elsewhere.
+        rows: a model that learns from more is fitted by the engine's processes together, where it can.
+        gang: works on one thing in several processes; None where there is only this one.
     """
 
     series: int
     scratch: Path
     mapped: Mapped = map
+    rows: int = 5_000_000
+    gang: Gang | None = None
 
 
 @runtime_checkable

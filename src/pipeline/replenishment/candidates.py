@@ -16,6 +16,7 @@ from pipeline.problems import played
 from pipeline.problems.base import Arm, Progress, TrainedCandidate
 from pipeline.problems.parts import Parts
 from pipeline.replenishment.baselines import baseline
+from pipeline.replenishment.fitting import Together
 from pipeline.replenishment.forecast import LightGBMForecaster
 from pipeline.replenishment.games import Builder, rolling_games
 from pipeline.replenishment.history import History
@@ -73,7 +74,10 @@ def _fitted(model: LightGBMForecaster, material: Material) -> LightGBMForecaster
 
     parts = material.parts
     with panel_in_parts(material.whole, parts) as chain:
-        return model.fit_parts(lambda work: chain.worked(parts, partial(_on_history, work)), material.whole.periods)
+        gang = None if parts.gang is None or model.row_budget <= parts.rows else Together(parts.gang, chain.folder)
+        return model.fit_parts(
+            lambda work: chain.worked(parts, partial(_on_history, work)), material.whole.periods, gang
+        )
 
 
 def _on_history(work: Callable[[History], Any], panel: Panel) -> Any:

@@ -14,10 +14,12 @@ from sklearn.base import BaseEstimator
 
 from pipeline.errors import Finding, ModelError
 from pipeline.models.boosters import read_booster
+from pipeline.problems.parts import Place
 from pipeline.replenishment.average import seasonal_mean
 from pipeline.replenishment.censoring import mean_above
 from pipeline.replenishment.chain import together
 from pipeline.replenishment.features import features_at
+from pipeline.replenishment.fitting import Together, fit_share, keep, read
 from pipeline.replenishment.history import EVERY, Chosen, History
 from pipeline.replenishment.panel import Bools, Panel
 from pipeline.replenishment.parameters import Objective
@@ -96,21 +98,28 @@ class LightGBMForecaster(BaseEstimator):  # type: ignore[misc]  # scikit-learn s
         history = History(panel)
         return self.fit_parts(lambda work: [work(history)], panel.periods)
 
-    def fit_parts(self, worked: "Worked", weeks: int) -> Self:
+    def fit_parts(self, worked: "Worked", weeks: int, gang: Together | None = None) -> Self:
         """The same from a chain in parts: they make the rows that are drawn and the forecasts that calibrate.
 
         Args:
             worked: does a piece of work on the history of every part and gives the results in the order of the parts.
             weeks: of the history.
+            gang: who fits on rows that stay where they are made; this process on all of them if not given.
 
         Raises:
-            ModelError: as :meth:`fit`.
+            ModelError: as :meth:`fit`, or those who fit together failed.
         """
         first = max(weeks - self.train_periods, 1)
         draws = (Draw(weeks - HELD_OUT, int(self.row_budget * CALIBRATION_ROWS)), Draw(weeks, self.row_budget))
-        drawn = worked(partial(drawn_rows, first=first, draws=draws, groups=self.groups, seed=self.seed))
-        early, rows = (whole_draw(parts) for parts in zip(*drawn, strict=True))
-        if not len(early.demand) or float(early.demand.sum()) <= 0:
+        drawing = partial(drawn_rows, first=first, draws=draws, groups=self.groups, seed=self.seed)
+        if gang is None:
+            drawn = worked(drawing)
+            early, rows = (whole_draw(parts) for parts in zip(*drawn, strict=True))
+            self.names_, sold = early.names, float(early.demand.sum())
+        else:
+            kept = list(zip(*worked(partial(keep, gang.folder, drawing)), strict=True))
+            self.names_, sold = kept[0][0].names, sum(each.demand for each in kept[0])
+        if sold <= 0:
             raise ModelError(
                 "nothing to learn from",
                 [
@@ -119,10 +128,18 @@ class LightGBMForecaster(BaseEstimator):  # type: ignore[misc]  # scikit-learn s
                     )
                 ],
             )
-        self.names_ = early.names
-        self.booster_ = self._boost(early, max(int(self.rounds * CALIBRATION_SHARE), 1))
+        few = max(int(self.rounds * CALIBRATION_SHARE), 1)
+        if gang is None:
+            self.booster_ = self._boost(early, few)
+        else:
+            self.booster_ = lgb.Booster(model_str=gang.fitted(partial(self._share, few, supposing=False), kept[0]))
         self.spread_, self.bias_, self.wape_ = _measured(side_by_side(worked(partial(self._held_out, weeks=weeks))))
-        self.booster_ = self._boost(self._supposed(rows), self.rounds)
+        if gang is None:
+            self.booster_ = self._boost(self._supposed(rows), self.rounds)
+        else:
+            self.booster_ = lgb.Booster(
+                model_str=gang.fitted(partial(self._share, self.rounds, supposing=True), kept[1])
+            )
         return self
 
     def predict(self, panel: Panel, asked: Bools | None = None) -> Forecast:
@@ -172,12 +189,19 @@ class LightGBMForecaster(BaseEstimator):  # type: ignore[misc]  # scikit-learn s
         data = lgb.Dataset(
             rows.features,
             label=rows.demand,
-            weight=np.power(0.5, rows.age / self.half_life),
-            init_score=np.log(rows.level),
+            **self._weights(rows),
             feature_name=list(rows.names),
             params={"verbosity": -1, "max_bin": 127},
         )
         return lgb.train(self._parameters(), data, num_boost_round=rounds)
+
+    def _share(self, rounds: int, place: Place, paths: Sequence[Path], *, supposing: bool) -> str:
+        """One process's part of a fit; ``supposing``: the demand of censored cells, as the calibrated model does."""
+        rows = self._supposed(read(paths)) if supposing else read(paths)
+        return fit_share({**self._parameters(), "n_estimators": rounds}, rows, self._weights(rows), place)
+
+    def _weights(self, rows: Rows) -> dict[str, NDArray[np.floating]]:
+        return {"weight": np.power(0.5, rows.age / self.half_life), "init_score": np.log(rows.level)}
 
     def _supposed(self, rows: Rows) -> Rows:
         """The rows with the demand of censored cells as the calibrated model supposes it."""
