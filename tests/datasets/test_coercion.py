@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipeline.datasets import coercion
 from pipeline.datasets.coercion import coerce
 
 
@@ -61,3 +62,18 @@ def test_whole_numbers_agree_with_python_cell_by_cell(cells):
 def test_an_unknown_type_is_a_programming_error():
     with pytest.raises(ValueError, match="complex128"):
         coerce(pd.Series([1]), "complex128", nullable=False)
+
+
+@pytest.mark.parametrize("kind", ["str", "datetime64[us]"])
+@pytest.mark.parametrize("many", [False, True])
+def test_numbers_of_distinct_cells_are_those_of_pandas_across_slices_and_chunks(kind, many, monkeypatch):
+    monkeypatch.setattr(coercion, "SLICE", 64)
+    draw = np.random.default_rng(1)
+    days = pd.Timestamp("2024-01-01") + pd.to_timedelta(draw.integers(0, 500 if many else 6, 300), unit="D")
+    cells = pd.Series(days).astype(kind).mask(draw.random(300) < 0.1)
+    pieces = [cells.iloc[:100], cells.iloc[100:130], cells.iloc[130:]]
+    joined = pd.concat(pieces, ignore_index=True)
+    found, codes = coerce(joined, kind, nullable=True), pd.factorize(joined)[0]
+    assert np.array_equal(found.codes, codes)
+    assert np.array_equal(found.passed, np.ones(300, bool))
+    assert found.distinct.tolist() == pd.factorize(joined)[1].tolist()

@@ -89,14 +89,15 @@ def test_its_file_is_read_without_dask_and_names_no_machine(together, known, tmp
     assert json.loads(done.stdout) == pytest.approx(float(together.predict(known).mean.sum()), rel=1e-6)
 
 
+@pytest.mark.proof
+def test_through_prefect_it_is_the_same_model(together, client, known, home):
+    changed = {"engine": "dask", "partition": 50, "dask_address": client.scheduler.address, "dask_rows": 1000}
+    settings = prepared().model_copy(update=changed)
+    again = on_dask(settings, lambda parts: _fitted(clone(MODEL), Material(known, known, (), parts)))
+    assert again.booster_.model_to_string() == together.booster_.model_to_string()
+
+
 def test_a_worker_that_dies_ends_the_fit_with_a_remedy(client, known, tmp_path):
     parts = Parts(50, tmp_path, map, rows=1000, gang=lambda work, values: gang(client, killed_at(1, work), values))
     with pytest.raises(ModelError, match="could not fit a model together"):
         _fitted(clone(MODEL), Material(known, known, (), parts))
-
-
-@pytest.mark.proof
-def test_through_prefect_it_is_the_same_model(together, known, home):
-    settings = prepared().model_copy(update={"engine": "dask", "partition": 50, "dask_workers": 2, "dask_rows": 1000})
-    again = on_dask(settings, lambda parts: _fitted(clone(MODEL), Material(known, known, (), parts)))
-    assert again.booster_.model_to_string() == together.booster_.model_to_string()

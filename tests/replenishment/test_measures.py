@@ -37,8 +37,11 @@ def test_facts_count_what_is_there():
 
 
 def test_a_feature_that_peeks_is_named(monkeypatch):
-    def peeking(history, known):
-        return {**level(history, known), "tomorrow": history.panel.sales[min(known, history.panel.periods - 1)]}
+    def peeking(history, known, chosen):
+        return {
+            **level(history, known, chosen),
+            "tomorrow": history.panel.sales[min(known, history.panel.periods - 1), chosen],
+        }
 
     monkeypatch.setitem(GROUPS, "level", peeking)
     assert leaks(made_panel(), ("recent_sales", "level"), 1) == ("tomorrow",)
