@@ -1,7 +1,8 @@
 """Prefect's server: the standing one the settings name, or a small one of this process's own that ends with it.
 
 Prefect would start such a server by itself, but loads all of its code into this process first, two seconds that only
-name the command to start, and leaves the server running for ever when the process is killed.
+name the command to start, and leaves the server running for ever when the process is killed. Nothing of Prefect is
+loaded here before its server starts: one takes the other's time.
 """
 
 import atexit
@@ -12,13 +13,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
-
-from prefect.settings import (
-    PREFECT_API_URL,
-    PREFECT_FLOWS_HEARTBEAT_FREQUENCY,
-    get_current_settings,
-    temporary_settings,
-)
+from typing import Any
 
 from pipeline.errors import Finding, LedgerError
 from pipeline.stack.health import PageCheck
@@ -47,6 +42,8 @@ def at_hand() -> Iterator[None]:
     Raises:
         LedgerError: a server of this process's own does not start.
     """
+    from prefect.settings import PREFECT_API_URL, PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
+
     with temporary_settings({PREFECT_API_URL: address(), PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}):
         yield
 
@@ -57,13 +54,25 @@ def address() -> str:
     Raises:
         LedgerError: a server of this process's own does not start.
     """
-    return str(PREFECT_API_URL.value() or _answering())
+    return _standing() or _answering()
 
 
 def begin() -> None:
     """Let a server of this process's own start, if one will be needed; it is not waited for."""
-    if not PREFECT_API_URL.value():
+    if not _standing():
         _started()
+
+
+def _standing() -> str:
+    """The API of a server that others started; empty if none is named."""
+    return str(_told().get("PREFECT_API_URL") or "")
+
+
+def _told() -> dict[str, str]:
+    """The environment, or rather what Prefect made of it when it was loaded, if it was."""
+    loaded: Any = sys.modules.get("prefect.settings")
+    known = loaded.get_current_settings().to_environment_variables(exclude_unset=True) if loaded else {}
+    return {**os.environ, **known}
 
 
 @cache
@@ -92,7 +101,7 @@ def _started() -> tuple[subprocess.Popen[bytes], str]:
         sys.executable, "-m", "uvicorn", "--factory", "prefect.server.api.server:create_app", "--host", LOOPBACK,
         "--port", str(port), "--log-level", "error", "--lifespan", "on",
     ]  # fmt: skip
-    environment = {**os.environ, **get_current_settings().to_environment_variables(exclude_unset=True), **_SMALL}
+    environment = {**_told(), **_SMALL}
     environment.pop(BELONGS, None)  # what ends a part of a stack must not end it in the middle of the part's work
     keeper = subprocess.Popen(  # noqa: S603
         [sys.executable, "-m", "pipeline.stack.keeper", str(watched), str(_GRACE), *command],

@@ -1,22 +1,36 @@
-"""What an iteration waits for in any case, fetched at the same time: Prefect's server and the libraries."""
+"""What an iteration waits for in any case, fetched at the same time: Prefect's server, libraries, MLflow's store."""
 
 import gc
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib import import_module
 
 from flows.server import begin
+from pipeline.errors import LandedError
+from pipeline.settings import Settings
 
 #: What the steps load on their way; named here because each step imports its own only when it is reached.
 _LIBRARIES = ("flows.steps", "pipeline.models.tracking", "pipeline.evaluation.drift")
 
 
 def warm_up() -> None:
-    """Let Prefect's own server start while the libraries of the steps load: seconds saved, nothing else changed."""
+    """Let Prefect's own server start while the libraries load and MLflow's store is made: seconds saved, no more."""
     begin()
     with _unswept():
         for name in _LIBRARIES:
             import_module(name)
+    _make_store(Settings())
+
+
+def _make_store(settings: Settings) -> None:
+    """Make MLflow's file if there is none yet; what is wrong with it is told by the step that needs it."""
+    from pipeline.models.store import store_of
+    from pipeline.models.tracking import Tracking
+
+    with suppress(LandedError):
+        path = store_of(settings).database
+        if path is not None and not path.exists():
+            Tracking(settings)
 
 
 @contextmanager

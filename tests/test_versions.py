@@ -12,6 +12,8 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from flows.server import at_hand
+
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 CONSTRAINTS = (ROOT / "constraints.txt").read_text(encoding="utf-8")
@@ -66,7 +68,7 @@ def test_the_pins_name_no_index_and_no_address():
 def client():
     from prefect.client.orchestration import get_client
 
-    with get_client(sync_client=True) as opened:
+    with at_hand(), get_client(sync_client=True) as opened:
         yield opened
 
 

@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 
 import pytest
+from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from flows import server
 from pipeline.errors import LedgerError
@@ -50,7 +51,7 @@ def test_a_server_that_ends_at_once_is_told_with_its_code(monkeypatch):
 
 def test_with_a_standing_server_none_is_begun(monkeypatch):
     monkeypatch.setattr(server, "_started", lambda: pytest.fail("a server was begun"))
-    with server.temporary_settings({server.PREFECT_API_URL: "http://127.0.0.1:9/api"}):
+    with temporary_settings({PREFECT_API_URL: "http://127.0.0.1:9/api"}):
         server.begin()
         assert server.address() == "http://127.0.0.1:9/api"
 

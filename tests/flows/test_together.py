@@ -18,6 +18,9 @@ from pipeline.replenishment.forecast import LightGBMForecaster
 from tests.flows.deadly import killed_at
 from tests.replenishment.made import made_panel
 
+#: Half a minute of processes, for an engine that is off until somebody asks for it.
+pytestmark = pytest.mark.proof
+
 MODEL = LightGBMForecaster(groups=("recent_sales", "level", "season"), rounds=40, row_budget=9000, min_data_in_leaf=20)
 #: Of the WAPE on weeks that neither model saw; two seeds of one process differ by as much.
 TOLERANCE = 0.02
@@ -89,7 +92,6 @@ def test_its_file_is_read_without_dask_and_names_no_machine(together, known, tmp
     assert json.loads(done.stdout) == pytest.approx(float(together.predict(known).mean.sum()), rel=1e-6)
 
 
-@pytest.mark.proof
 def test_through_prefect_it_is_the_same_model(together, client, known, home):
     changed = {"engine": "dask", "partition": 50, "dask_address": client.scheduler.address, "dask_rows": 1000}
     settings = prepared().model_copy(update=changed)

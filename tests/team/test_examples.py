@@ -11,21 +11,18 @@ from pathlib import Path
 from typing import Any
 
 import mlflow.environment_variables
+import prefect
 import pytest
 import typer
 import yaml
-from prefect.server.api.collections_data import views
 from prefect.settings import get_current_settings
 from prefect.settings.legacy import _get_settings_fields
 
 from pipeline.cli import app
 from pipeline.settings import Settings
 
-with warnings.catch_warnings():
-    # MLflow warns about type hints of its own modules as it loads them here.
-    warnings.simplefilter("ignore")
-    from mlflow.cli import cli as mlflow_commands
-
+#: What Prefect bundles of its workers; found without loading its server.
+COLLECTED = Path(prefect.__path__[0]) / "server" / "api" / "collections_data" / "views"
 DEPLOY = Path(__file__).parents[2] / "configs" / "deploy"
 FILES = sorted(path for path in DEPLOY.rglob("*") if path.is_file())
 COMPOSE = yaml.safe_load((DEPLOY / "compose.yaml").read_text())
@@ -40,6 +37,14 @@ OTHERS = {
 BY_FILE = set(re.findall(r"[A-Z][A-Z0-9_]{6,}", (DEPLOY / "entrypoint.sh").read_text().split("for name in")[1]))
 
 
+def mlflow_commands() -> Any:
+    with warnings.catch_warnings():
+        # MLflow warns about type hints of its own modules as it loads them here.
+        warnings.simplefilter("ignore")
+        from mlflow.cli import cli
+    return cli
+
+
 def known() -> set[str]:
     landed = {f"LANDED_{name.upper()}" for name in Settings.model_fields}
     landed |= {
@@ -48,7 +53,7 @@ def known() -> set[str]:
     prefect = set(_get_settings_fields(type(get_current_settings())))
     theirs = {name for name in dir(mlflow.environment_variables) if name.startswith("MLFLOW_")}
     options = {
-        str(param.envvar) for command in mlflow_commands.commands.values() for param in command.params if param.envvar
+        str(param.envvar) for command in mlflow_commands().commands.values() for param in command.params if param.envvar
     }
     return (
         landed
@@ -96,7 +101,7 @@ def test_every_command_of_the_examples_exists_with_its_options(place):
     if program == "prefect":
         assert words[:2] == ["server", "start"]
         return
-    command: Any = typer.main.get_command(app) if program == "landed" else mlflow_commands
+    command: Any = typer.main.get_command(app) if program == "landed" else mlflow_commands()
     while words and not words[0].startswith("-"):
         assert words[0] in command.commands, f"{place}: {program} has no {words[0]}"
         command = command.commands[words.pop(0)]
@@ -176,7 +181,7 @@ def test_pods_find_the_volumes_and_secrets_they_name_and_only_group_may_read_the
 
 @pytest.mark.parametrize("kind", sorted(POOLS))
 def test_a_work_pools_template_fills_every_place_and_knows_its_workers_fields(kind):
-    bundled = json.loads((Path(views.__path__[0]) / "aggregate-worker-metadata.json").read_text())
+    bundled = json.loads((COLLECTED / "aggregate-worker-metadata.json").read_text())
     (default,) = [worker[kind]["default_base_job_configuration"] for worker in bundled.values() if kind in worker]
     pool = POOLS[kind]
     places = set(re.findall(r"\{\{ (\w+) \}\}", json.dumps(pool["job_configuration"])))

@@ -86,6 +86,9 @@ def play(
     found, answers = _checked(charter), read_recorded(decisions)
     settings = prepared()
     require_prefect(settings)
+    from flows.server import begin
+
+    begin()  # while all the rest is loaded
     from flows.case import play_case
     from pipeline.accounts import operator
     from pipeline.cli.screens import show_case, show_goal, show_looking_further
