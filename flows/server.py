@@ -17,6 +17,7 @@ from typing import Any
 
 from pipeline.errors import Finding, LedgerError
 from pipeline.stack.health import PageCheck
+from pipeline.stack.parts import page
 from pipeline.stack.ports import LOOPBACK, choose
 from pipeline.stack.processes import BELONGS
 
@@ -80,14 +81,11 @@ def _answering() -> str:
     keeper, url = _started()
     check, deadline = PageCheck(f"{url}/health"), time.monotonic() + _PATIENCE
     while not check.well():
-        if keeper.poll() is not None or time.monotonic() > deadline:
-            ended = (
-                f"it ended with code {keeper.poll()}"
-                if keeper.poll() is not None
-                else f"no answer in {_PATIENCE:.0f} s"
-            )
+        code = keeper.poll()
+        if code is not None or time.monotonic() > deadline:
+            found = f"no answer in {_PATIENCE:.0f} s" if code is None else f"it ended with code {code}"
             remedy = "look at what is said above; `landed doctor` tells what it needs, LANDED_PREFECT_URL names another"
-            raise LedgerError("Prefect's server does not start", [Finding(url, ended, remedy)])
+            raise LedgerError("Prefect's server does not start", [Finding(url, found, remedy)])
         time.sleep(0.05)
     return url
 
@@ -110,7 +108,7 @@ def _started() -> tuple[subprocess.Popen[bytes], str]:
     )  # fmt: skip
     os.close(watched)
     atexit.register(_end, keeper, lifeline)
-    return keeper, f"http://{LOOPBACK}:{port}/api"
+    return keeper, f"{page(port)}/api"
 
 
 def _end(keeper: subprocess.Popen[bytes], lifeline: int) -> None:

@@ -3,7 +3,6 @@
 import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -12,6 +11,7 @@ from prefect.settings import PREFECT_API_URL, temporary_settings
 from flows import server
 from pipeline.errors import LedgerError
 from pipeline.stack.processes import start_mark
+from tests.stack.made import until
 
 _BEGINS = """
 import time
@@ -54,10 +54,3 @@ def test_with_a_standing_server_none_is_begun(monkeypatch):
     with temporary_settings({PREFECT_API_URL: "http://127.0.0.1:9/api"}):
         server.begin()
         assert server.address() == "http://127.0.0.1:9/api"
-
-
-def until(holds) -> None:
-    deadline = time.monotonic() + 60
-    while not holds():
-        assert time.monotonic() < deadline, "not within a minute"
-        time.sleep(0.05)

@@ -86,18 +86,20 @@ def play(
     found, answers = _checked(charter), read_recorded(decisions)
     settings = prepared()
     require_prefect(settings)
-    from flows.server import begin
+    from pipeline.ledger import Ledger, project_end
 
-    begin()  # while all the rest is loaded
-    from flows.case import play_case
-    from pipeline.accounts import operator
-    from pipeline.cli.screens import show_case, show_goal, show_looking_further
-    from pipeline.ledger import Ledger
-    from pipeline.progress import reporter
-
-    location = data or settings.source(found.data.source)
-    reporter().say(f"[bold]{found.title}[/]. {answers.label}.")
     with Ledger(settings.ledger) as ledger:
+        if project_end(ledger, found.project) is None:
+            from flows.server import begin
+
+            begin()  # while all the rest is loaded
+        from flows.case import play_case
+        from pipeline.accounts import operator
+        from pipeline.cli.screens import show_case, show_goal, show_looking_further
+        from pipeline.progress import reporter
+
+        location = data or settings.source(found.data.source)
+        reporter().say(f"[bold]{found.title}[/]. {answers.label}.")
         rows = play_case(ledger, found, location, answers, operator(ledger, settings).id)
         if as_json:
             print_json(_case(ledger, found.project, rows))

@@ -34,14 +34,14 @@ class Parts:
         series: decisions (series, tickets …) worked on at a time, about.
         scratch: folder for the parts, which whoever works on them can read and write.
         mapped: works on the parts: one after another in this process, unless an engine does it elsewhere.
-        rows: a model that learns from more is fitted by the engine's processes together, where it can.
+        rows: a model that learns from more is fitted by the gang together, where it can.
         gang: works on one thing in several processes; None where there is only this one.
     """
 
     series: int
     scratch: Path
     mapped: Mapped = map
-    rows: int = 5_000_000
+    rows: int = 0
     gang: Gang | None = None
 
 
