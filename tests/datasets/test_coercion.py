@@ -77,3 +77,16 @@ def test_numbers_of_distinct_cells_are_those_of_pandas_across_slices_and_chunks(
     assert np.array_equal(found.codes, codes)
     assert np.array_equal(found.passed, np.ones(300, bool))
     assert found.distinct.tolist() == pd.factorize(joined)[1].tolist()
+
+
+@pytest.mark.parametrize("stray", [0, 40])
+def test_texts_that_stand_in_runs_have_the_same_numbers_as_pandas_gives_them(stray, monkeypatch):
+    monkeypatch.setattr(coercion, "SLICE", 64)
+    draw = np.random.default_rng(2)
+    cells = pd.Series(np.repeat(["north", "south", None, "east"], [110, 50, 30, 110]), dtype="str")
+    # After a glance that finds runs, cells in no order.
+    cells.iloc[300 - stray :] = draw.choice(["west", "east", None], stray)
+    for size in (1, 2, 300):
+        found, (codes, distinct) = coerce(cells.head(size), "str", nullable=True), pd.factorize(cells.head(size))
+        assert np.array_equal(found.codes, codes)
+        assert found.distinct.tolist() == distinct.tolist()

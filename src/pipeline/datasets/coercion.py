@@ -9,12 +9,16 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 Bools = NDArray[np.bool_]
 
 #: Rows looked at together: what stays in the processor's cache needs no fresh memory, which costs more than the work.
 SLICE = 1 << 17
+#: Cells by which it is judged whether equal ones stand together, as in a table sorted by them, and the share of
+#: changes up to which they do.
+_GLANCE, _SORTED = 1 << 10, 0.1
 #: Distinct values whose numbers need no more than two bytes.
 _FEW = 2**15 - 1
 
@@ -119,16 +123,44 @@ def _distinct(values: pd.Series) -> tuple[NDArray[np.integer], pd.Index]:
 
 
 def _distinct_texts(texts: pa.ChunkedArray) -> tuple[NDArray[np.integer], pd.Index]:
-    """What pandas.factorize finds, without its further copies of the codes, which are as narrow as they can be."""
-    encoded = texts.dictionary_encode().chunks
-    distinct = encoded[0].dictionary.to_pandas() if encoded else []
-    codes: NDArray[np.integer] = np.empty(len(texts), np.int16 if len(distinct) <= _FEW else np.int32)
-    start = 0
-    for chunk in encoded:
-        own = chunk.indices.fill_null(-1) if chunk.indices.null_count else chunk.indices
-        codes[start : start + len(own)] = own
-        start += len(own)
-    return codes, pd.Index(distinct, dtype="str")
+    """What pandas.factorize finds, with codes as narrow as they can be.
+
+    Few texts are looked up among those known so far, some rows together; of cells that stand in runs only one each.
+    """
+    codes, known = np.empty(len(texts), np.int16), pa.array([], texts.type)
+    for start in range(0, len(texts), SLICE):
+        own, known = _looked_up(texts.slice(start, SLICE).combine_chunks(), known)
+        if len(known) > SLICE // 8:
+            encoded = texts.combine_chunks().dictionary_encode()
+            return encoded.indices.fill_null(-1).to_numpy(), pd.Index(encoded.dictionary.to_pandas(), dtype="str")
+        codes[start : start + SLICE] = own
+    return codes, pd.Index(known.to_pandas(), dtype="str")
+
+
+def _looked_up(texts: pa.Array, known: pa.Array) -> tuple[NDArray[np.int32], pa.Array]:
+    """Each text's place among the known ones, -1 where it is missing, and these with what was not among them."""
+    heads = _heads(texts)
+    cells = texts if heads is None else texts.take(heads)
+    places = pc.index_in(cells, known)
+    if places.null_count > cells.null_count:
+        known = pa.concat_arrays([known, cells.filter(places.is_null()).drop_null().unique()])
+        places = pc.index_in(cells, known)
+    codes = (places.fill_null(-1) if places.null_count else places).to_numpy()
+    return codes if heads is None else np.repeat(codes, np.diff(heads, append=len(texts))), known
+
+
+def _heads(texts: pa.Array) -> NDArray[np.int64] | None:
+    """Where cells begin that are unlike the one before; None unless a glance finds equal ones mostly together."""
+    glance = texts.slice(0, _GLANCE)
+    if np.count_nonzero(_changes(glance)) >= _SORTED * len(glance):
+        return None
+    return np.append(0, np.flatnonzero(_changes(texts)) + 1)
+
+
+def _changes(texts: pa.Array) -> Bools:
+    """(rows - 1,) whether a cell is unlike the one before; a missing one is unlike any."""
+    unlike = pc.not_equal(texts[1:], texts[:-1])
+    return np.asarray((unlike.fill_null(True) if unlike.null_count else unlike).to_numpy(zero_copy_only=False))
 
 
 def _distinct_times(moments: NDArray[np.datetime64]) -> tuple[NDArray[np.int16], pd.Index] | None:
