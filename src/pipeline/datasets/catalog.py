@@ -15,8 +15,10 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from pyarrow import ArrowException
 
+from pipeline.datasets.coercion import numbered
 from pipeline.datasets.dataset import Dataset, Quarantine, Tables
 from pipeline.errors import DataError, Finding
 
@@ -48,19 +50,24 @@ def _add_values(total: Any, values: pd.Series) -> None:
     dtype = values.dtype
     if isinstance(dtype, np.dtype) and dtype.kind == "M":
         _add(total, "datetime")
-        total.update(values.to_numpy().astype("datetime64[us]").astype("<i8").tobytes())
+        _add_cells(total, values.to_numpy().astype("datetime64[us]", copy=False), "<i8")
     elif isinstance(dtype, np.dtype) and dtype.kind == "f":
         _add(total, f"float{dtype.itemsize * 8}")
         # One pattern for every NaN and one for zero.
         numbers = np.where(np.isnan(values), np.nan, values.to_numpy() + 0.0)
-        total.update(numbers.astype(dtype.newbyteorder("<")).tobytes())
+        _add_cells(total, numbers, dtype.newbyteorder("<"))
     elif isinstance(dtype, np.dtype) and dtype.kind in "iub":
         _add(total, str(dtype))
-        total.update(values.to_numpy().astype(dtype.newbyteorder("<")).tobytes())
+        _add_cells(total, values.to_numpy(), dtype.newbyteorder("<"))
     else:
-        codes, distinct = pd.factorize(values.astype("str"))
+        codes, distinct = numbered(values.astype("str"))
         _add(total, "text", *(str(text) for text in distinct))
-        total.update(codes.astype("<i4").tobytes())
+        _add_cells(total, codes, "<i4")
+
+
+def _add_cells(total: Any, cells: NDArray[Any], dtype: np.dtype[Any] | str) -> None:
+    """The bytes of cells of this type, without copying those that have it."""
+    total.update(np.ascontiguousarray(cells.astype(dtype, copy=False)).view(np.uint8))
 
 
 def store(dataset: Dataset, root: Path) -> Path:

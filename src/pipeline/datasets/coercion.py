@@ -73,7 +73,7 @@ def coerce(values: pd.Series, asked: str, *, nullable: bool) -> Coerced:
             return Coerced(parsed, valid, wording, *counted)
         missing = values.isna().to_numpy() if values.dtype.kind == "f" else None
         return _coerced(values, parsed, valid, wording, missing, may_be_missing=may_be_missing)
-    codes, distinct = _distinct(values)
+    codes, distinct = numbered(values)
     of_distinct, valid_distinct = parse(pd.Series(distinct))
     missing = None if codes.min(initial=0) >= 0 else codes < 0
     valid = _all(len(codes)) if missing is None else ~missing
@@ -107,8 +107,11 @@ def _coerced(
     return Coerced(parsed, valid, wording)
 
 
-def _distinct(values: pd.Series) -> tuple[NDArray[np.integer], pd.Index]:
-    """Codes into the distinct values; lists and other values that cannot be compared count as their text."""
+def numbered(values: pd.Series) -> tuple[NDArray[np.integer], pd.Index]:
+    """A number per cell, -1 where it is missing, and the distinct values by their numbers, in the order they appear.
+
+    Lists and other values that cannot be compared count as their text.
+    """
     if isinstance(values.dtype, pd.StringDtype) and values.dtype.storage == "pyarrow":
         return _distinct_texts(pa.chunked_array(pa.array(values)))
     if isinstance(values.dtype, np.dtype) and values.dtype.kind == "M":
@@ -159,8 +162,8 @@ def _heads(texts: pa.Array) -> NDArray[np.int64] | None:
 
 def _changes(texts: pa.Array) -> Bools:
     """(rows - 1,) whether a cell is unlike the one before; a missing one is unlike any."""
-    unlike = pc.not_equal(texts[1:], texts[:-1])
-    return np.asarray((unlike.fill_null(True) if unlike.null_count else unlike).to_numpy(zero_copy_only=False))
+    unlike = pc.fill_null(pc.not_equal(texts[1:], texts[:-1]), pa.scalar(value=True))
+    return np.asarray(unlike.to_numpy(zero_copy_only=False))
 
 
 def _distinct_times(moments: NDArray[np.datetime64]) -> tuple[NDArray[np.int16], pd.Index] | None:

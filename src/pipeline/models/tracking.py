@@ -17,7 +17,8 @@ import os
 import shutil
 import tempfile
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from importlib.metadata import version as installed
 from pathlib import Path
 from typing import Literal, get_args
@@ -38,6 +39,7 @@ from mlflow.exceptions import MlflowException
 from mlflow.models import ModelSignature
 from mlflow.tracking import MlflowClient
 from mlflow.types import ColSpec, DataType, Schema
+from mlflow.utils import requirements_utils
 
 from pipeline.addresses import without_secrets
 from pipeline.errors import Finding, LedgerError, ModelError
@@ -347,7 +349,7 @@ class Tracking:
         inputs = Schema([ColSpec(DataType.double, name) for name in names])
         mlflow.set_tracking_uri(self.uri)
         # MLflow warns about type hints of its own modules as it loads them here.
-        with mlflow.start_run(run_id=run), warnings.catch_warnings():
+        with mlflow.start_run(run_id=run), _unsearched(), warnings.catch_warnings():
             warnings.simplefilter("ignore")
             info = mlflow.lightgbm.log_model(
                 booster,
@@ -369,6 +371,23 @@ class Tracking:
     def _version_of(self, project: str, run: str) -> str | None:
         found = self._client.search_model_versions(f"name = '{project}' and run_id = '{run}'", max_results=1)
         return str(found[0].version) if found else None
+
+
+@contextmanager
+def _unsearched() -> Iterator[None]:
+    """MLflow does not look up every file of every installed package, which takes a second in each process.
+
+    It would, to warn of requirements that are not installed; ours are read from what is. In a version that keeps
+    its finds elsewhere nothing is spared.
+    """
+    spared = getattr(requirements_utils, "_MODULES_TO_PACKAGES", ...) is None
+    if spared:
+        requirements_utils._MODULES_TO_PACKAGES = {}  # type: ignore[assignment]  # noqa: SLF001
+    try:
+        yield
+    finally:
+        if spared:
+            requirements_utils._MODULES_TO_PACKAGES = None  # noqa: SLF001
 
 
 def _dataset(record: IterationRecord) -> DatasetInput:
