@@ -6,6 +6,7 @@ for each test.
 """
 
 import atexit
+import fcntl
 import gc
 import os
 import shutil
@@ -27,6 +28,10 @@ __all__ = ["postgres_server"]
 settings.register_profile("landed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("landed")
 
+# Ledgers wait for the disk at every commit, which no test looks at; in memory they do not.
+_MEMORY, _ROOM = Path("/dev/shm"), 4 * 2**30  # noqa: S108 - a folder in it, that nobody else can write to
+if "TMPDIR" not in os.environ and _MEMORY.is_dir() and shutil.disk_usage(_MEMORY).free > _ROOM:
+    os.environ["TMPDIR"] = tempfile.tempdir = str(_MEMORY)
 _PROCESS = Path(tempfile.mkdtemp(prefix="landed-tests-"))
 atexit.register(shutil.rmtree, _PROCESS, ignore_errors=True)
 
@@ -98,12 +103,19 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
 
 @pytest.fixture(scope="session")
 def mlflow_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An empty MLflow store, made once because its migrations take seconds."""
+    """An empty MLflow store, made once for all workers because its migrations take seconds."""
     from pipeline.models.tracking import Tracking
 
-    folder = tmp_path_factory.mktemp("mlflow")
-    Tracking(Settings(data=folder))
-    return folder / "mlflow" / "mlflow.db"
+    own = tmp_path_factory.getbasetemp()
+    folder = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "mlflow-template"
+    folder.mkdir(exist_ok=True)
+    store, made = folder / "mlflow" / "mlflow.db", folder / "made"
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not made.exists():
+            Tracking(Settings(data=folder))
+            made.touch()
+    return store
 
 
 @pytest.fixture
