@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -95,6 +96,8 @@ class Installation:
 def twin(tmp_path_factory, mlflow_template):
     """The result of the same iteration, never interrupted."""
     home = Home(tmp_path_factory.mktemp("twin"))
+    (home.data / "mlflow").mkdir(parents=True)
+    shutil.copy(mlflow_template, home.data / "mlflow")
     with pytest.MonkeyPatch.context() as patch:
         home.enter(patch)
         place = Installation(home)

@@ -70,6 +70,14 @@ def schema_of(url):
     return found, differences, keys
 
 
+def test_a_new_ledger_has_the_tables_keys_and_indexes_that_are_described(url):
+    with Ledger(url) as ledger:
+        ledger.head()
+    found, differences, keys = schema_of(url)
+    assert (found, differences) == (tables.SCHEMA, [])
+    assert keys[0]["referred_table"] == "landed_events"
+
+
 def test_a_ledger_of_version_1_is_brought_up_with_its_data(old):
     with Ledger(old) as ledger:
         assert [event.subject for event in ledger.events()] == [f"p-{seq}" for seq in range(1, 6)]

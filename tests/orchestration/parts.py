@@ -13,6 +13,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from copy import deepcopy
 from datetime import date
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -117,7 +118,11 @@ class Stack:
             os.environ.update(before)
         # What the parts say in their logs is their own affair, as it is where `landed up` starts them.
         self.env = {name: value for name, value in self.env.items() if not name.startswith("PREFECT_LOGGING_")}
-        self.ledger = Ledger(self.settings.ledger)
+
+    @cached_property
+    def ledger(self) -> Ledger:
+        """Made where the processes have not made it yet."""
+        return Ledger(self.settings.ledger)
 
     # --- processes
 
@@ -219,7 +224,7 @@ class Stack:
             if found:
                 return found
             time.sleep(0.1)
-        logs = "\n".join(f"== {log.name}\n{log.read_text()[-2500:]}" for log in (self.root / "logs").glob("*.log"))
+        logs = "\n".join(f"== {log.name}\n{log.read_text()[-2500:]}" for log in self.root.rglob("logs/*.log"))
         raise AssertionError(f"never: {what}; states {self.states()}\n{logs}")
 
     # --- what the toy domain saw

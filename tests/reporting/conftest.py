@@ -29,6 +29,9 @@ from pipeline.reporting.evidence import (
 )
 from pipeline.reporting.experiment import BalanceShown, FieldKpi, FieldPoint, FieldShown, RungShown
 from pipeline.verdicts import Verdict
+from tests.drawing import drawn_once
+
+__all__ = ["drawn_once"]
 
 RESOURCES = {"people_days": 12.0, "compute_hours": 1.5, "money": 9000.0}
 

@@ -1,7 +1,6 @@
 import json
 import math
 import shutil
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,29 +8,11 @@ import pytest
 
 from pipeline.errors import DataError
 from pipeline.evaluation.outcomes import Interval
-from pipeline.reporting import pack, page
+from pipeline.reporting import pack
 from pipeline.reporting.evidence import Evidence
 from pipeline.reporting.manifest import canonical, manifest, plain, report_digest
 from pipeline.reporting.pack import read, verify, write
 from tests.reporting.conftest import build
-
-
-@pytest.fixture(scope="module", autouse=True)
-def drawn() -> Iterator[dict]:
-    """The charts of the same figures, drawn once; emptied by whoever asks whether they come out the same."""
-    real, drawn = page.drawings, {}
-
-    def remembered(evidence: Evidence, language: str = "en") -> dict:
-        figures = (evidence.charter, evidence.history, evidence.evaluation, evidence.weekly, evidence.field)
-        key = (*map(id, figures), id(evidence.studied), language)
-        # The figures are kept too: what takes the place of one that is gone could have its id.
-        if key not in drawn:
-            drawn[key] = real(evidence, language), figures, evidence.studied
-        return drawn[key][0]
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(page, "drawings", remembered)
-        yield drawn
 
 
 @pytest.fixture
@@ -82,9 +63,11 @@ def test_a_pack_holds_page_twin_and_manifest_under_one_digest(evidence: Evidence
     assert set(written.files) == names - {"manifest.json"}
 
 
-def test_the_same_evidence_gives_the_same_bytes(evidence: Evidence, drift: Path, tmp_path: Path, drawn: dict) -> None:
+def test_the_same_evidence_gives_the_same_bytes(
+    evidence: Evidence, drift: Path, tmp_path: Path, drawn_once: dict
+) -> None:
     one = write(evidence, tmp_path / "one", [drift])
-    drawn.clear()
+    drawn_once.clear()
     two = write(evidence, tmp_path / "two", [drift])
     assert one.files == two.files
     assert one.manifest.read_bytes() == two.manifest.read_bytes()

@@ -101,7 +101,8 @@ def test_every_section_is_there_in_order(page: Page) -> None:
     assert [spaced(heading["text"]) for heading in page.all("h2")] == SECTIONS
 
 
-def test_the_same_evidence_gives_the_same_page(evidence: Evidence, html: str) -> None:
+def test_the_same_evidence_gives_the_same_page(evidence: Evidence, html: str, drawn_once: dict) -> None:
+    drawn_once.clear()
     assert html_of(evidence) == html
 
 

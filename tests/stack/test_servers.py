@@ -1,4 +1,7 @@
-"""``landed up`` with the real servers: who may sign in, who listens where, who is phoned, and how all of it ends."""
+"""``landed up`` with the real servers: who may sign in, who listens where, who is phoned, and how all of it ends.
+
+On them a decision is carried out and schedules make runs: what the pinned versions must do together.
+"""
 
 import base64
 import json
@@ -8,11 +11,20 @@ import subprocess
 import sys
 import urllib.error
 import urllib.request
+from collections import Counter
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterDeploymentId
+from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_URL, temporary_settings
 
+from flows.opening import open_by_hand
+from pipeline.charter.reading import charter_from_canonical
+from pipeline.ledger import pending, verify
 from pipeline.settings import Settings
 from pipeline.stack.environment import client_environment
 from pipeline.stack.processes import members
@@ -20,10 +32,11 @@ from pipeline.stack.secrets import Secrets, read
 from pipeline.stack.state import Folders, last, running
 from tests.cli.calling import assert_refused, landed
 from tests.conftest import Home
+from tests.orchestration.parts import Stack as Installation
 from tests.stack.made import is_healthy, part, until
 from tests.trap import assert_it_works, trapped
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 #: Servers take ten seconds to start, and minutes on a machine that does much else.
 SERVERS = 240.0
 DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
@@ -35,6 +48,7 @@ class Stack:
     process: subprocess.Popen[bytes]
     trap: Path
     output: Path
+    work: Installation
 
     @property
     def folders(self) -> Folders:
@@ -54,18 +68,19 @@ class Stack:
 
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory):
-    """A stack on free ports; started once, since servers take their time."""
+    """A stack on free ports, with a toy domain to work on; started once, since servers take their time."""
     root = tmp_path_factory.mktemp("stack")
     home, trap, output = Home(root), root / "trap", root / "output"
+    work = Installation(root, trapped(root / "traps", trap))
     environment = {
-        **os.environ, **home.environment, **trapped(root / "traps", trap), "http_proxy": "http://127.0.0.1:9",
+        **work.env, "http_proxy": "http://127.0.0.1:9",
         "MLFLOW_AUTH_ADMIN_PASSWORD": "password1234", "MLFLOW_AUTH_ADMIN_USERNAME": "admin",
     }  # fmt: skip
     command = [Path(sys.executable).with_name("landed"), "up"]
     command += [word for name in ("prefect", "mlflow", "review") for word in (f"--{name}-port", "0")]
     with output.open("wb") as out:
         process = subprocess.Popen(command, env=environment, cwd=root, stdout=out, stderr=out)
-    found = Stack(home, process, trap, output)
+    found = Stack(home, process, trap, output, work)
     try:
         until(
             lambda: is_healthy(found.folders, "prefect", "mlflow") or process.poll() is not None,
@@ -78,6 +93,7 @@ def stack(tmp_path_factory):
         if process.poll() is None:
             process.send_signal(signal.SIGINT)
         process.wait(150)
+        work.close()
 
 
 @pytest.fixture
@@ -191,6 +207,81 @@ def test_status_is_zero_once_all_parts_are_healthy(inside):
     assert told["pid"] == inside.process.pid
 
 
+# ---- what it works on
+
+PROJECT, ZONE = "depots", "Asia/Shanghai"
+
+
+@pytest.fixture
+def work(inside):
+    """The stack's installation with one project on a calendar."""
+    charter = inside.work.charter(PROJECT)
+    calendar = {"time_zone": ZONE, "retrain": "0 6 * * 1", "monitor": "0 5 * * *"}
+    inside.work.deploy(charter_from_canonical({**charter.canonical(), "schedule": calendar}))
+    return inside.work
+
+
+@pytest.fixture
+def client(inside):
+    given = client_environment(Settings())
+    told = {PREFECT_API_URL: given["PREFECT_API_URL"], PREFECT_API_AUTH_STRING: given["PREFECT_API_AUTH_STRING"]}
+    with temporary_settings(told), get_client(sync_client=True) as client:
+        yield client
+
+
+def test_a_decision_is_carried_out_by_server_worker_and_dispatcher(work):
+    charter = work.charter(PROJECT)
+    open_by_hand(work.ledger, charter, work.root / "source", "robin")
+    review = work.wait_for_review(1, PROJECT)
+    work.decide(review, factor=0.2)
+    work.wait_for_review(2, PROJECT)
+    work.until(lambda: not pending(work.ledger), "all is delivered")
+
+    assert work.states(PROJECT) == [(1, "pilot", "closed"), (2, "pilot", "awaiting_review")]
+    kinds = Counter(event.kind for event in work.ledger.events(PROJECT))
+    assert (kinds["iteration.opened"], kinds["iteration.running"], kinds["review.applied"]) == (2, 2, 1)
+    trained = {what: times for what, times in work.noted().items() if what.startswith("train-end")}
+    assert sorted(trained.values()) == [1, 2]  # `second` once; `first` once under each parameter
+    assert verify(work.ledger).intact
+
+
+def test_a_runs_process_says_that_it_runs_before_it_loads_the_heavy_libraries():
+    heavy = "{'pandas', 'mlflow', 'lightgbm', 'sklearn', 'evidently', 'pandera'}"
+    code = f"import sys, flows.iteration; print(sorted({heavy} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stdout.strip() == "[]", done.stderr
+
+
+def test_prefects_own_command_lists_the_deployments(work):
+    done = subprocess.run(
+        [sys.executable, "-m", "prefect", "deployment", "ls"],
+        env={**work.env, **client_environment(Settings()), "COLUMNS": "200"}, capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    for flow in ("iteration", "retraining", "feedback_approval", "monitoring"):
+        assert f"{flow}/{PROJECT}" in done.stdout
+
+
+def test_schedules_make_runs_at_the_charters_local_hours(work, client):
+    def due(flow: str) -> list[datetime]:
+        own = client.read_deployment_by_name(f"{flow}/{PROJECT}").id
+        runs = client.read_flow_runs(flow_run_filter=FlowRunFilter(deployment_id=FlowRunFilterDeploymentId(any_=[own])))
+        return sorted(run.expected_start_time for run in runs if run.auto_scheduled)
+
+    weekly = work.until(lambda: due("retraining"), "runs of the weekly schedule")
+    daily = work.until(lambda: due("monitoring"), "runs of the daily schedule")
+    assert {(one.weekday(), one.hour, one.minute) for one in map(local, weekly)} == {(0, 6, 0)}
+    assert {(one.hour, one.minute) for one in map(local, daily)} == {(5, 0)}
+    assert min(daily) - datetime.now(UTC) <= timedelta(days=1)
+
+
+def local(moment: datetime) -> datetime:
+    return moment.astimezone(ZoneInfo(ZONE))
+
+
+# ---- how it ends
+
+
 @pytest.mark.proof
 def test_a_killed_server_comes_back_at_the_same_address(inside):
     link, keeper = (
@@ -212,6 +303,7 @@ def test_a_killed_server_comes_back_at_the_same_address(inside):
 
 
 def test_nobody_outside_is_looked_up_or_called(stack):
+    """After all of the above: servers, worker, dispatcher and the processes of the flows."""
     assert_it_works(stack.trap.parent / "traps")
     assert not stack.trap.exists(), stack.trap.read_text()
 

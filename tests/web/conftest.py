@@ -13,8 +13,11 @@ from pipeline.settings import Settings
 from pipeline.verdicts import Verdict
 from pipeline.web import packs
 from pipeline.web.app import create_app
+from tests.drawing import drawn_once
 from tests.web.browsing import Browser
 from tests.web.made import Clock, Pack, evidence_of, let_in, put_review, write_pack
+
+__all__ = ["drawn_once"]
 
 BARRED = Verdict("kpi.beats_baseline", "Beats today's rule", "fail", "block", "It does not beat today's rule.", {})
 
@@ -37,8 +40,8 @@ class Installed:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def drawn_once() -> Iterator[None]:
-    """A report's charts, drawn once for the sites of all tests; that they come out the same, tests/reporting asks."""
+def styled_once(drawn_once: dict[bytes, str]) -> Iterator[None]:
+    """A report's charts as the site shows them, made once for all tests; tests/web/test_charts looks at how."""
     real, drawn = packs._charts, {}
 
     def remembered(pack: packs.Pack, language: str) -> dict:
