@@ -1,7 +1,6 @@
 """Problems by name. Domains register under the entry-point group ``landed.problems``; nothing here knows them."""
 
 import difflib
-from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 
 from pipeline.charter import Charter
@@ -37,7 +36,6 @@ def advise_problem(charter: Charter) -> tuple[Advice, ...]:
     return find(charter.problem).check(charter)
 
 
-@cache
 def _registered() -> dict[str, EntryPoint]:
     return {point.name: point for point in entry_points(group=GROUP)}
 
