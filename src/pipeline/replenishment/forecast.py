@@ -153,8 +153,12 @@ class LightGBMForecaster(BaseEstimator):  # type: ignore[misc]  # scikit-learn s
 
     def predict(self, panel: Panel, asked: Bools | None = None) -> Forecast:
         """Demand of the ``lead_time`` weeks after the panel's last one, of all series or of the asked ones (N,)."""
+        return self.foresee(History(panel), asked)
+
+    def foresee(self, history: History, asked: Bools | None = None) -> Forecast:
+        """The same from the panel's history."""
         chosen = EVERY if asked is None else np.flatnonzero(asked)
-        return Forecast(self._mean(History(panel), panel.periods, chosen).astype(np.float32), self.spread_)
+        return Forecast(self._mean(history, history.panel.periods, chosen).astype(np.float32), self.spread_)
 
     def save(self, directory: Path) -> None:
         """Write ``model.txt`` (LightGBM's own text) and ``model.json``."""
