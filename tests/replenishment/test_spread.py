@@ -77,11 +77,11 @@ def test_demand_above_the_sales_is_supposed_as_a_simulation_finds_it(mean, sold)
 def test_censored_weeks_with_sales_count_as_more_and_those_without_stay_unknown():
     sales = np.array([[5], [5], [6], [0]], np.float32)
     known = np.array([[True], [True], [False], [False]])
-    demand, usable = uncensored(sales, known, np.ones_like(known), np.zeros_like(known))
-    assert usable[:, 0].tolist() == [True, True, True, False]
-    assert demand[:2, 0].tolist() == [5, 5]
-    assert demand[2, 0] > 6
-    assert demand[3, 0] == 0
+    told = uncensored(sales, known, np.ones_like(known), np.zeros_like(known))
+    assert told.usable[:, 0].tolist() == [True, True, True, False]
+    assert told.demand[:2, 0].tolist() == [5, 5]
+    assert told.demand[2, 0] > 6
+    assert told.demand[3, 0] == 0
 
 
 def test_leaving_censored_weeks_out_would_underrate_demand_and_supposing_does_not():
@@ -89,6 +89,6 @@ def test_leaving_censored_weeks_out_would_underrate_demand_and_supposing_does_no
     demand = draw.poisson(draw.gamma(4, 8 / 4, (100, 200))).astype(np.float32)
     stock = np.full(demand.shape, 10.0)
     known = demand <= stock
-    supposed, usable = uncensored(np.minimum(demand, stock), known, np.ones_like(known), np.zeros_like(known))
+    told = uncensored(np.minimum(demand, stock), known, np.ones_like(known), np.zeros_like(known))
     assert demand[known].mean() < 6.5
-    assert supposed[20:][usable[20:]].mean() == pytest.approx(8.0, rel=0.06)
+    assert told.demand[20:][told.usable[20:]].mean() == pytest.approx(8.0, rel=0.06)

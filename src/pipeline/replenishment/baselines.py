@@ -21,7 +21,7 @@ from pipeline.replenishment.average import seasonal_mean
 from pipeline.replenishment.benchmark import BENCHMARK_COVER, BENCHMARK_WEEKS, benchmark_orders, position
 from pipeline.replenishment.cover import tuned_cover
 from pipeline.replenishment.forecast import calibrate
-from pipeline.replenishment.history import History
+from pipeline.replenishment.history import Growing, History
 from pipeline.replenishment.panel import Ints, Panel
 from pipeline.replenishment.parameters import Business, Parameters
 from pipeline.replenishment.policy import Forecast, order, order_up_to
@@ -85,9 +85,10 @@ def average_decider(history: Panel, policy: Parameters, critical_ratio: float) -
     """The seasonal moving average, its spread calibrated on the last weeks of ``history``."""
     past = History(history)
     spread = calibrate(past, history.periods, partial(seasonal_mean, past))[0]
+    growing = Growing()
 
     def decide(panel: Panel) -> Ints:
-        mean = seasonal_mean(History(panel), panel.periods).astype(np.float32)
+        mean = seasonal_mean(growing(panel), panel.periods).astype(np.float32)
         return order(Forecast(mean, spread), panel.on_hand, panel.on_order, policy, critical_ratio)
 
     return decide

@@ -19,7 +19,7 @@ from pipeline.replenishment.baselines import baseline
 from pipeline.replenishment.fitting import Together
 from pipeline.replenishment.forecast import LightGBMForecaster
 from pipeline.replenishment.games import Builder, rolling_games
-from pipeline.replenishment.history import History
+from pipeline.replenishment.history import Growing, History
 from pipeline.replenishment.limiting import within
 from pipeline.replenishment.offers import BASELINES
 from pipeline.replenishment.panel import Bools, Ints, Panel
@@ -150,12 +150,13 @@ def model_decider(
     model: LightGBMForecaster, policy: Parameters, critical_ratio: float, asked: Bools | None = None
 ) -> Decide:
     """Forecast, then decide; orders only for the asked series when not all are."""
+    growing = Growing()
 
     def decide(panel: Panel) -> Ints:
+        forecast = model.foresee(growing(panel), asked)
         if asked is None:
-            return order(model.predict(panel), panel.on_hand, panel.on_order, policy, critical_ratio)
+            return order(forecast, panel.on_hand, panel.on_order, policy, critical_ratio)
         orders = np.zeros(panel.size, np.int64)
-        forecast = model.predict(panel, asked)
         orders[asked] = order(forecast, panel.on_hand[asked], panel.on_order[:, asked], policy, critical_ratio)
         return orders
 

@@ -6,6 +6,8 @@ less, runs empty more often and learns from still quieter weeks. So a censored w
 39, 1977, § 4.2). A censored week without any sales says nothing and stays unknown.
 """
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy import special
@@ -41,26 +43,48 @@ def mean_above(mean: Array, sold: Array, dispersion: Array | float) -> NDArray[n
     return np.asarray(np.where(above > TINY, np.maximum(mean * ratio, sold + 0.5), sold + scale))
 
 
-def uncensored(sales: Floats, known: Bools, listed: Bools, promoted: Bools) -> tuple[Floats, Bools]:
-    """Demand of each cell as far as it can be told, using weeks up to that cell only.
+@dataclass(frozen=True)
+class Uncensored:
+    """Demand of each cell as far as it can be told.
+
+    Attributes:
+        demand: (T, N) units, 0 where unknown.
+        usable: (T, N) whether anything is known.
+        mean, weeks: (N,) running mean of ordinary weeks and how many there were; None while no cell was censored.
+    """
+
+    demand: Floats
+    usable: Bools
+    mean: Array | None = None
+    weeks: Array | None = None
+
+
+def uncensored(
+    sales: Floats, known: Bools, listed: Bools, promoted: Bools, before: Uncensored | None = None
+) -> Uncensored:
+    """Tell demand, of each cell by weeks up to it only, so that a week more changes nothing of those before.
 
     Args:
         sales: (T, N) units.
         known: (T, N) sales are demand.
         listed: (T, N) the product was in the range.
         promoted: (T, N) weeks that say nothing about ordinary ones.
-
-    Returns:
-        (T, N) demand, 0 where unknown, and (T, N) whether anything is known.
+        before: what was found of the first weeks, equal to these; only the others are looked at then.
     """
-    usable = known | (listed & (sales > 0))
-    demand = np.where(known, sales, np.float32(0))
-    if np.array_equal(usable, known):
-        return demand, usable
-    mean = np.zeros(sales.shape[1], np.float64)
-    weeks = np.zeros(sales.shape[1], np.float64)
+    done = 0 if before is None else len(before.demand)
+    usable = known[done:] | (listed[done:] & (sales[done:] > 0))
+    demand = np.where(known[done:], sales[done:], np.float32(0))
+    if before is not None:
+        usable, demand = np.concatenate([before.usable, usable]), np.concatenate([before.demand, demand])
+    if np.array_equal(usable[done:], known[done:]) and (before is None or before.mean is None):
+        return Uncensored(demand, usable)
+    if before is None or before.mean is None or before.weeks is None:
+        done = 0
+    mean, weeks = (np.zeros(sales.shape[1]) for _ in range(2))
+    if before is not None and done:
+        mean[:], weeks[:] = before.mean, before.weeks
     ordinary = usable & ~promoted
-    for week in range(len(sales)):
+    for week in range(done, len(sales)):
         gap = np.flatnonzero(usable[week] & ~known[week])
         if len(gap):
             demand[week, gap] = mean_above(mean[gap], sales[week, gap], DISPERSION)
@@ -68,4 +92,4 @@ def uncensored(sales: Floats, known: Bools, listed: Bools, promoted: Bools) -> t
         weeks += learned
         weight = np.where(learned, np.maximum(1 / np.maximum(weeks, 1), MEMORY), 0)
         mean += weight * (demand[week] - mean)
-    return demand, usable
+    return Uncensored(demand, usable, mean, weeks)

@@ -12,7 +12,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.replenishment.censoring import uncensored
+from pipeline.replenishment.censoring import Uncensored, uncensored
 from pipeline.replenishment.chain import Groups, Key, folded, multiples, together
 from pipeline.replenishment.panel import WEEK, Bools, Floats, Ints, Panel
 from pipeline.replenishment.season import YEAR, Few, expected_units, iso_week, seasonal_factors, sold_units
@@ -64,7 +64,7 @@ class History:
         panel: the panel.
         lead_time: horizons are 1 … lead_time.
         known: (T, N) sales are demand.
-        demand, usable: (T, N) demand as far as it can be told, and whether it can.
+        told: demand as far as it can be told; its ``demand`` and ``usable`` (T, N) stand here too.
         groups: of the series by ``product``, ``store`` and ``department``.
         iso: (T + future,) ISO week minus one, of past and planned weeks.
         units, count, squares, sold_weeks: sums over usable cells: demand, cells, squared demand, cells with demand.
@@ -75,13 +75,19 @@ class History:
     What is told of single series can be asked of some of them (``chosen``, n of the N): the same as of all, taken from.
     """
 
-    def __init__(self, panel: Panel) -> None:
+    def __init__(self, panel: Panel, before: "History | None" = None) -> None:
+        """Of a panel; where it begins with the weeks of another history, only its new weeks are looked at."""
         self.panel = panel
         self.lead_time = panel.lead_time
         self.known = panel.in_stock & panel.listed
         self._promoted: Bools = panel.promotion[: panel.periods] > 0
-        self.demand, self.usable = uncensored(panel.sales, self.known, panel.listed, self._promoted)
+        past = before if before is not None and before.begins(panel) else None
+        self.told: Uncensored = uncensored(
+            panel.sales, self.known, panel.listed, self._promoted, None if past is None else past.told
+        )
+        self.demand, self.usable = self.told.demand, self.told.usable
         self.plain = self.usable & ~self._promoted
+        self._sold_before: Reals | None = past.__dict__.get("sold") if past is not None else None
         self.groups: dict[Group, Groups] = {
             "product": panel.chain.groups(panel.series, "product"),
             "department": panel.chain.groups(panel.series, "department"),
@@ -161,7 +167,7 @@ class History:
             blocks = [slice(end - YEAR, end) for end in range(known, YEAR - 1, -YEAR)]
             shape = (2, 0, self.groups["department"].size)
             share = np.concatenate([np.zeros(shape), *map(self._expected, blocks)], axis=1)
-            sold, expected = together(lambda: self._sold, lambda: self.panel.chain.added(("expected", known), share))
+            sold, expected = together(lambda: self.sold, lambda: self.panel.chain.added(("expected", known), share))
             weeks = np.array([week for block in blocks for week in range(block.start, block.stop)], np.int64)
             self._seasons[known] = seasonal_factors(sold[:, weeks], expected, self.iso[weeks])
         return self._seasons[known]
@@ -196,9 +202,12 @@ class History:
         return np.asarray(ratios[self.groups[group].codes[chosen]])
 
     @cached_property
-    def _sold(self) -> Reals:
+    def sold(self) -> Reals:
         """(2, T, departments) sums of plain demand."""
-        return self.panel.chain.added(("sold",), sold_units(self.demand, self.plain, self.groups["department"]))
+        past = self._sold_before
+        done = 0 if past is None else past.shape[1]
+        own = sold_units(self.demand[done:], self.plain[done:], self.groups["department"])
+        return self.panel.chain.added(("sold",), own if past is None else np.concatenate([past, own], axis=1))
 
     @cached_property
     def _few(self) -> Few:
@@ -213,6 +222,22 @@ class History:
             self._blocks[block.stop] = expected_units(self._few, block, level, self.groups["department"])
         return self._blocks[block.stop]
 
+    def begins(self, panel: Panel) -> bool:
+        """Whether this is the history of the panel's first weeks, of a whole chain, to the bit."""
+        own, weeks = self.panel, self.panel.periods
+        return (
+            weeks <= panel.periods
+            and panel.chain.answers is None
+            and own.chain == panel.chain
+            and (own.series is panel.series or own.series.equals(panel.series))
+            and own.weeks[0] == panel.weeks[0]
+            and all(
+                np.array_equal(getattr(own, name), getattr(panel, name)[:weeks])
+                for name in ("sales", "in_stock", "listed")
+            )
+            and np.array_equal(own.promotion[:weeks], panel.promotion[:weeks])
+        )
+
     def _level(self, known: int) -> Reals:
         units = self.total(self.plain_units, known, YEAR)
         weeks = self.total(self.plain_count, known, YEAR)
@@ -221,3 +246,15 @@ class History:
 
     def _running(self, week: Callable[[int], NDArray[Any]]) -> Running:
         return Running(self.panel.size, week)
+
+
+class Growing:
+    """The history of a panel that gains weeks from one question to the next, as in a game."""
+
+    def __init__(self) -> None:
+        self._newest: History | None = None
+
+    def __call__(self, panel: Panel) -> History:
+        """The panel's history; what earlier weeks say is not worked out again."""
+        self._newest = History(panel, self._newest)
+        return self._newest
