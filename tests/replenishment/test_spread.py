@@ -2,10 +2,12 @@
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from scipy import stats
 
 from pipeline.replenishment.censoring import mean_above, uncensored
-from pipeline.replenishment.spread import PathSampler, Spread, measure_spread
+from pipeline.replenishment.spread import PathSampler, Spread, _quantiles, measure_spread
 from pipeline.replenishment.training import HeldOut
 
 
@@ -92,3 +94,10 @@ def test_leaving_censored_weeks_out_would_underrate_demand_and_supposing_does_no
     told = uncensored(np.minimum(demand, stock), known, np.ones_like(known), np.zeros_like(known))
     assert demand[known].mean() < 6.5
     assert told.demand[20:][told.usable[20:]].mean() == pytest.approx(8.0, rel=0.06)
+
+
+@given(st.floats(0.005, 20_000), st.floats(0.02, 6), st.sampled_from([20, 200, 500]))
+def test_quantiles_are_those_of_scipy(mean, dispersion, paths):
+    shares, size = (np.arange(paths) + 0.5) / paths, 1 / dispersion
+    found = _quantiles(np.array([mean]), np.array([dispersion]), shares)[0]
+    assert np.array_equal(found, stats.nbinom.ppf(shares, size, size / (size + mean)).astype(np.float32))
