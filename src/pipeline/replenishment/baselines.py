@@ -88,6 +88,7 @@ def average_decider(history: Panel, policy: Parameters, critical_ratio: float) -
 
     def decide(panel: Panel) -> Ints:
         mean = seasonal_mean(History(panel), panel.periods).astype(np.float32)
-        return order(Forecast(mean, spread), panel.on_hand, panel.on_order, policy, critical_ratio)
+        forecast = Forecast(mean, spread)
+        return order(forecast, panel.on_hand, panel.on_order, policy, critical_ratio, last=panel.last_order)
 
     return decide

@@ -152,11 +152,11 @@ def model_decider(
     """Forecast, then decide; orders only for the asked series when not all are."""
 
     def decide(panel: Panel) -> Ints:
+        decided = partial(order, policy=policy, critical_ratio=critical_ratio, last=panel.last_order)
         if asked is None:
-            return order(model.predict(panel), panel.on_hand, panel.on_order, policy, critical_ratio)
+            return decided(model.predict(panel), panel.on_hand, panel.on_order)
         orders = np.zeros(panel.size, np.int64)
-        forecast = model.predict(panel, asked)
-        orders[asked] = order(forecast, panel.on_hand[asked], panel.on_order[:, asked], policy, critical_ratio)
+        orders[asked] = decided(model.predict(panel, asked), panel.on_hand[asked], panel.on_order[:, asked])
         return orders
 
     return decide
