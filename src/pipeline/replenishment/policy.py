@@ -55,7 +55,9 @@ def order(
         service = policy.service_level if policy.service_level is not None else critical_ratio
         # What other orders leave over is held for weeks, which asks for less than the newsvendor's ratio; what the last
         # one leaves over is held once and never sold, which is the newsvendor's own case.
-        return _path_orders(forecast, on_hand, on_order, max(service, critical_ratio) if last else service, policy.paths)
+        return _path_orders(
+            forecast, on_hand, on_order, max(service, critical_ratio) if last else service, policy.paths
+        )
     raise TypeError(f"no policy takes {type(policy).__name__}")
 
 

@@ -356,7 +356,9 @@ def _places_last(charter: Charter, week: date) -> bool:
     left = (end - week).days // 7
     if left < 0:
         found = f"{end}, but the data end with the week of {week}"
-        remedy = "name the week of the last order still to come, or leave the key out if ordering goes on; then run again"
+        remedy = (
+            "name the week of the last order still to come, or leave the key out if ordering goes on; then run again"
+        )
         raise DataError("ordering is over", [Finding("charter, business.last_order", found, remedy)])
     return left == 0
 
