@@ -56,9 +56,10 @@ def shuffled_template(directory: Path) -> Path:
     return directory
 
 
-def small_charter(home: Home, directory: Path) -> Path:
+def small_charter(home: Home, directory: Path, **business: str) -> Path:
     values = yaml.safe_load((ROOT / "configs" / "vn2" / "charter.yaml").read_text(encoding="utf-8"))
     values["model"]["backtest_cutoffs"] = 2
+    values["business"] |= business
     values["stages"][0]["units"] = int(pd.read_csv(directory / "master.csv")["Store"].nunique())
     for candidate in values["model"]["candidates"]:
         candidate["parameters"] = {"rounds": 25, "learning_rate": 0.12, "leaves": 15}
@@ -181,7 +182,8 @@ def test_a_contest_is_played_from_outside_on_a_directory_that_grows(stores, lagg
     whole = some_stores(real, stores.root / "files")
     weeks = pd.read_csv(whole / "sales.csv").shape[1] - 2
     ours, theirs = (Contest(whole, stores.root / name, weeks - 8) for name in ("ours", "theirs"))
-    charter = small_charter(stores, whole)
+    last_order = pd.read_csv(whole / "sales.csv", nrows=0).columns[2 + weeks - 8 + 4]
+    charter = small_charter(stores, whole, last_order=last_order)
     for contest in (ours, theirs):
         contest.start_over()
     assert landed("run", charter, "--data", ours.shown).exit_code == 0
@@ -199,6 +201,10 @@ def test_a_contest_is_played_from_outside_on_a_directory_that_grows(stores, lagg
         theirs.order(benchmark(theirs))
     # Every week decides anew, from the stock and the sales of then.
     assert all((earlier != later).any() for earlier, later in pairwise(placed))
+    over = landed("decide", charter, "--data", ours.shown, "--out", stores.root / "seventh.csv")
+    assert over.exit_code == 3
+    assert re.search(rf"business.last_order\s+{last_order}, but the data end", over.stderr)
+    assert not (stores.root / "seventh.csv").exists()
     for contest in (ours, theirs):
         contest.order(None)
         contest.order(None)

@@ -2,6 +2,7 @@
 
 import os
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 
 import numpy as np
@@ -125,20 +126,35 @@ def test_every_kpi_can_be_taken_from_the_outcomes():
 
 def by_model(start: Panel):
     model = LightGBMForecaster(groups=GROUPS, rounds=20, min_data_in_leaf=10).fit(start)
-    return model_decider(model, Paths(service_level=0.8), 0.8)
+    return model_decider(model, Paths(service_level=0.7), BUSINESS.critical_ratio)
 
 
 def by_average(start: Panel):
-    return baseline("seasonal_average", start, BUSINESS, Paths(service_level=0.8))
+    return baseline("seasonal_average", start, BUSINESS, Paths(service_level=0.7))
 
 
+@pytest.mark.parametrize("build", [by_average, by_model])
+def test_a_game_that_ends_differs_in_its_last_order_only_and_is_played_where_the_business_has_an_end(build):
+    panel = made_panel()
+    game = prepare(panel, 90)
+    endless, ending = (play_game(game, build(game.start), ends=ends) for ends in (False, True))
+    assert np.array_equal(endless.ordered[:5], ending.ordered[:5])
+    assert (endless.ordered[5] <= ending.ordered[5]).all()
+    assert endless.ordered[5].sum() < ending.ordered[5].sum()
+    for last_order, course in ((None, endless), (date(2024, 5, 13), ending)):
+        business = BUSINESS.model_copy(update={"last_order": last_order})
+        frame = rolling_games(panel, [90], {"one": build}, business, nothing).frame
+        assert frame["cost"].sum() == pytest.approx(course.cost(0.2, 1.0)[:, game.scored].sum(), rel=1e-5)
+
+
+@pytest.mark.parametrize("ends", [False, True])
 @pytest.mark.parametrize("build", [benchmark, by_average, by_model])
-def test_no_order_changes_when_only_weeks_after_it_do(build):
+def test_no_order_changes_when_only_weeks_after_it_do(build, ends):
     panel = made_panel()
     panel = replace(panel, in_stock=panel.listed.copy())
     one = prepare(panel, 90)
     turned = prepare(replace(other_future(panel, 93), in_stock=panel.in_stock, listed=panel.listed), 90)
-    first, second = play_game(one, build(one.start)), play_game(turned, build(turned.start))
+    first, second = (play_game(game, build(game.start), ends=ends) for game in (one, turned))
     assert np.array_equal(first.ordered[:4], second.ordered[:4])
     assert not np.array_equal(first.ordered[4:6], second.ordered[4:6])
     assert (first.ordered[6:] == 0).all()

@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 
 from pipeline.charter import Charter
+from pipeline.errors import DataError
 from pipeline.evaluation.outcomes import Outcomes
 from pipeline.problems.base import Arm, TrainedCandidate
 from pipeline.replenishment.candidates import forecaster, model_decider
@@ -19,13 +20,16 @@ from tests.replenishment.contest import KEY, Contest
 from tests.replenishment.made import charter, write_vn2
 
 WEEKS, KNOWN, ORDERS = 128, 120, 6
+#: 120 weeks from 2021-04-12 on, and five more.
+LAST_ORDER = "2023-08-28"
 
 
 @pytest.fixture(scope="module")
 def small() -> Charter:
-    return charter(
+    rules = charter(
         "vn2", **{"model__candidates[tweedie]__parameters": {"rounds": 20, "leaves": 7, "average_share": 0.4}}
     )
+    return rules.model_copy(update={"business": {**rules.business, "last_order": LAST_ORDER}})
 
 
 @pytest.fixture
@@ -50,7 +54,8 @@ def test_six_rounds_on_a_growing_directory_are_the_game_that_is_played_on_histor
     decide = model_decider(
         LightGBMForecaster.load(tmp_path / "model"), policy_of(small), business_of(small).critical_ratio
     )
-    course = replay(start, demand, past, decide, ORDERS)
+    course = replay(start, demand, past, decide, ORDERS, ends=True)
+    endless = replay(start, demand, past, decide, ORDERS)
     keys = start.series[["store", "product"]].astype(int).set_axis(KEY, axis=1)
     for week in range(ORDERS):
         filled = Replenishment().decide(small, contest.shown, arm)
@@ -60,6 +65,15 @@ def test_six_rounds_on_a_growing_directory_are_the_game_that_is_played_on_histor
         contest.order(filled)
         assert contest.stock.sum() == course.end[week].sum()
     assert course.ordered.sum() > 0
+    assert (course.ordered[:-3] == endless.ordered[:-3]).all()
+    assert course.ordered[ORDERS - 1].sum() > endless.ordered[ORDERS - 1].sum()
+    # After the last order there is no next one, whatever decides and whether or not a word on it is asked for.
+    for asked in (Replenishment().decide, Replenishment().account):
+        with pytest.raises(DataError, match="ordering is over") as over:
+            asked(small, contest.shown, arm, None)
+        (finding,) = over.value.findings
+        assert (finding.place, finding.found[:10]) == ("charter, business.last_order", LAST_ORDER)
+        assert "leave the key out" in finding.remedy
 
 
 def test_what_is_ordered_depends_on_nothing_that_comes_later(small, whole, tmp_path: Path):

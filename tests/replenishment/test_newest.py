@@ -77,6 +77,36 @@ def test_long_tables_by_week_are_read_by_parts_and_days_in_one_piece(tmp_path, s
         assert by_parts(problem, 8, scratch).decide(rules, folder, arm).equals(problem.decide(rules, folder, arm))
 
 
+@pytest.mark.parametrize(("last_order", "more"), [("2022-08-08", True), ("2022-08-14", True), ("2022-08-15", False)])
+def test_the_parts_know_the_last_order_as_the_whole_does(last_order, more, tmp_path, scratch):
+    """The 70 weeks end with that of 2022-08-08; any day of it names it."""
+    folder = write_long(tmp_path / "long", write_vn2(tmp_path / "vn2", weeks=70, stores=5, products=4), "parquet")
+    rules = charter("vn2")
+    rules = rules.model_copy(update={"data": rules.data.model_copy(update={"source": "tables"})})
+    endless, ending = (
+        rules.model_copy(update={"business": {**rules.business, "last_order": day}})
+        for day in ("2030-01-07", last_order)
+    )
+    problem, orders = Replenishment(), {}
+    for name, charter_ in (("endless", endless), ("ending", ending)):
+        arm = Arm("average", charter_, baseline="seasonal_average")
+        whole = problem.account(charter_, folder, arm, None)
+        parts = by_parts(problem, 8, scratch).account(charter_, folder, arm, None)
+        assert parts.decisions.equals(whole.decisions)
+        assert by_parts(problem, 8, scratch).decide(charter_, folder, arm).equals(whole.decisions)
+        orders[name] = whole.decisions["order"].sum()
+    assert (orders["ending"] > orders["endless"]) == more
+
+
+def test_parts_place_no_order_after_the_last_one(tmp_path, scratch):
+    folder = write_long(tmp_path / "long", write_vn2(tmp_path / "vn2", weeks=70, stores=5, products=4), "parquet")
+    rules = charter("vn2")
+    business = {**rules.business, "last_order": "2022-08-01"}
+    rules = rules.model_copy(update={"business": business, "data": rules.data.model_copy(update={"source": "tables"})})
+    with pytest.raises(DataError, match="2022-08-01, but the data end with the week of 2022-08-08"):
+        by_parts(Replenishment(), 8, scratch).decide(rules, folder, Arm("rule", rules, baseline="incumbent"))
+
+
 @pytest.mark.parametrize("table", ["sales", "state", "stores", "promotions"])
 def test_what_is_wrong_with_a_table_is_told_as_in_one_piece(table, exports, scratch, tmp_path):
     broken = shutil.copytree(exports, tmp_path / "broken")

@@ -3,12 +3,14 @@
 import json
 import subprocess
 import sys
+from datetime import date, timedelta
 
 import pytest
 
 from pipeline.charter import Charter, read_charter
 from pipeline.replenishment.demand import CHAINS
 from pipeline.replenishment.offers import RECORDED, SOURCES, check
+from pipeline.replenishment.parameters import business_of
 from tests.replenishment.made import CONFIGS, TODAY, charter
 
 
@@ -44,6 +46,7 @@ CASES = [
     ({"business__holding_cost": "cheap"}, ("business", "holding_cost"), "write a number > 0"),
     ({"business__lead_time": 2.5}, ("business", "lead_time"), "a whole number"),
     ({"business__lead_times": 2}, ("business", "lead_times"), "did you mean `lead_time`"),
+    ({"business__last_order": "2024-05-13"}, ("business", "last_order"), "leave the key out"),
     ({"policy__name": "path"}, ("policy", "name"), "did you mean `paths`"),
     (
         {"policy__name": "paths", "policy__parameters": {"service_level": 1.2}},
@@ -65,6 +68,14 @@ def test_what_is_wrong_is_found_at_its_place_with_what_to_write(values, path, re
     found = [advice for advice in check(changed("replenishment", **values)) if advice.path == path]
     assert len(found) == 1
     assert remedy in found[0].remedy
+
+
+@pytest.mark.parametrize("written", ["13.05.2024", "soon", 20240513, True])
+def test_a_last_order_is_a_date(written):
+    (found,) = check(changed("vn2", business__last_order=written))
+    assert found.path == ("business", "last_order")
+    assert "write a date, such as" in found.remedy
+    assert business_of(charter("vn2")).last_order == date(2024, 4, 8) + timedelta(weeks=5)
 
 
 def test_checking_a_charter_loads_no_model_library():

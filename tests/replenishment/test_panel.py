@@ -76,6 +76,7 @@ def test_a_cut_does_not_change_when_later_weeks_do():
         listed=np.concatenate([panel.listed[:20], ~panel.listed[20:]]),
         promotion=np.concatenate([panel.promotion[: 20 + panel.future], panel.promotion[20 + panel.future :] + 1]),
         on_hand=panel.on_hand + 5,
+        last_order=True,
     )
     cut = panel.upto(20)
     for field in fields(cut):

@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from pipeline.replenishment.parameters import Business, OrderUpTo, Paths, SafetyStock
-from pipeline.replenishment.policy import Forecast, deviation, lacking, order, quantile_order
-from pipeline.replenishment.spread import Spread
+from pipeline.replenishment.policy import PATH_SEED, Forecast, deviation, lacking, order, quantile_order
+from pipeline.replenishment.spread import PathSampler, Spread
 
 EVEN = Spread((1.0, 100.0), (0.1, 0.1), 0.0)
 
@@ -70,6 +70,26 @@ def test_a_path_policy_without_a_service_level_takes_the_critical_ratio():
     nothing = np.zeros(1, np.float32), np.zeros((0, 1), np.float32)
     assert order(forecast, *nothing, Paths(), 0.9) == order(forecast, *nothing, Paths(service_level=0.9), 0.1)
     assert order(forecast, *nothing, Paths(), 0.9) > order(forecast, *nothing, Paths(), 0.6)
+
+
+def test_the_last_order_is_the_cheapest_one_where_it_is_sold_or_held_once():
+    """Brute force: of all whole orders, on the policy's own paths, with VN2's costs of the week of delivery."""
+    mean = np.array([[0.6, 3.0, 11.0], [2.4, 2.0, 14.0]], np.float32)
+    forecast, on_hand, on_order = Forecast(mean, EVEN), np.array([1, 2, 9], np.float32), np.ones((1, 3), np.float32)
+    policy, ratio = Paths(service_level=0.7, paths=500), 1 / 1.2
+    last = order(forecast, on_hand, on_order, policy, ratio, last=True)
+    short = lacking(PathSampler(EVEN, 2, 500, PATH_SEED).demand(mean), on_hand, on_order)
+    left = np.arange(60)[:, None, None] - short
+    cost = np.where(left > 0, 0.2 * left, -left).mean(axis=1)
+    assert cost[last, range(3)] == pytest.approx(cost.min(axis=0), rel=1e-6)
+    assert (last == order(forecast, on_hand, on_order, Paths(service_level=ratio, paths=500), 0.5)).all()
+    assert (last > order(forecast, on_hand, on_order, policy, ratio)).all()
+
+
+def test_a_level_above_the_ratio_is_a_wish_that_the_last_order_keeps_and_other_policies_know_no_end():
+    forecast, nothing = Forecast(np.full((2, 1), 30, np.float32), EVEN), (np.zeros(1, np.float32), np.zeros((1, 1)))
+    for policy in (Paths(service_level=0.9), OrderUpTo(cover=3), SafetyStock(service_level=0.7)):
+        assert order(forecast, *nothing, policy, 0.8, last=True) == order(forecast, *nothing, policy, 0.8)
 
 
 def test_more_stock_never_means_a_larger_order():

@@ -83,6 +83,19 @@ def test_a_decider_sees_what_the_shelf_showed_and_never_the_demand():
     assert last.promotion.shape[0] == 12 + whole.future
 
 
+def test_a_decider_is_told_of_the_last_order_where_ordering_ends_with_it():
+    start, whole = one_series(2, [0, 0])
+    for ends, expected in ((False, [False] * 3), (True, [False, False, True])):
+        told: list[bool] = []
+
+        def look(panel: Panel, told: list[bool] = told) -> np.ndarray:
+            told.append(panel.last_order)
+            return np.array([0])
+
+        replay(start, np.ones((5, 1), np.float32), whole, look, orders=3, ends=ends)
+        assert told == expected
+
+
 def test_decisions_do_not_change_when_only_later_demand_does():
     whole = made_panel(weeks=60)
     start = replace(whole.upto(50))

@@ -88,7 +88,7 @@ def average_decider(history: Panel, policy: Parameters, critical_ratio: float) -
     growing = Growing()
 
     def decide(panel: Panel) -> Ints:
-        mean = seasonal_mean(growing(panel), panel.periods).astype(np.float32)
-        return order(Forecast(mean, spread), panel.on_hand, panel.on_order, policy, critical_ratio)
+        forecast = Forecast(seasonal_mean(growing(panel), panel.periods).astype(np.float32), spread)
+        return order(forecast, panel.on_hand, panel.on_order, policy, critical_ratio, last=panel.last_order)
 
     return decide

@@ -153,11 +153,12 @@ def model_decider(
     growing = Growing()
 
     def decide(panel: Panel) -> Ints:
+        decided = partial(order, policy=policy, critical_ratio=critical_ratio, last=panel.last_order)
         forecast = model.foresee(growing(panel), asked)
         if asked is None:
-            return order(forecast, panel.on_hand, panel.on_order, policy, critical_ratio)
+            return decided(forecast, panel.on_hand, panel.on_order)
         orders = np.zeros(panel.size, np.int64)
-        orders[asked] = order(forecast, panel.on_hand[asked], panel.on_order[:, asked], policy, critical_ratio)
+        orders[asked] = decided(forecast, panel.on_hand[asked], panel.on_order[:, asked])
         return orders
 
     return decide

@@ -95,9 +95,9 @@ def start_state(panel: Panel) -> Panel:
     return replace(panel, on_hand=on_hand.astype(np.float32), on_order=on_order)
 
 
-def play_game(game: Game, decide: Decide) -> Course:
-    """One decider through one game."""
-    return replay(game.start, game.demand, game.whole, decide, ORDERS)
+def play_game(game: Game, decide: Decide, *, ends: bool = False) -> Course:
+    """One decider through one game; ``ends``: its last order is the last for good, and the decider knows."""
+    return replay(game.start, game.demand, game.whole, decide, ORDERS, ends=ends)
 
 
 def rolling_games(
@@ -109,7 +109,7 @@ def rolling_games(
         panel: the whole history.
         cutoffs: weeks known at the first decision of each game.
         builders: arm name → what makes its decider from the game's start, seeing nothing later.
-        business: costs and lead time.
+        business: costs and lead time; where it states a last order, games end as the business will.
         progress: called after each game.
 
     Returns:
@@ -142,7 +142,8 @@ def _game_outcomes(
     benchmark = _weeks(play_game(game, benchmark_orders))
     frames, weeklies = [], []
     for arm, build in builders.items():
-        frame, weekly = outcome_rows(arm, _weeks(play_game(game, build(game.start))), benchmark, business, where)
+        course = play_game(game, build(game.start), ends=business.last_order is not None)
+        frame, weekly = outcome_rows(arm, _weeks(course), benchmark, business, where)
         frames.append(frame)
         weeklies.append(weekly)
     return pd.concat(frames), pd.concat(weeklies)

@@ -1,6 +1,7 @@
 """What the replenishment domain offers a charter, and what it finds wrong in one. Imports no model library."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import date
 
 from pydantic import ValidationError
 
@@ -55,6 +56,9 @@ def check(charter: Charter) -> tuple[Advice, ...]:
 
 def _business(charter: Charter) -> Iterable[Advice]:
     yield from _validated(("business",), Business, charter.business)
+    if "last_order" in charter.business and charter.data.source not in RECORDED:
+        found = f"an end, but `{charter.data.source}` is a world that goes on"
+        yield Advice(("business", "last_order"), found, f"leave the key out; it is for {' and '.join(RECORDED)}")
 
 
 def _policy(charter: Charter) -> Iterable[Advice]:
@@ -95,8 +99,11 @@ def _advice(path: Path, model: type[Parameters], key: str, kind: str, value: obj
     means = f" ({field.description})" if field.description else ""
     if kind == "missing":
         return Advice((*path, key), "the key is missing", f"add `{key}:` with a number{limits}{means}")
-    whole = "a whole number" if field.annotation is int else "a number"
-    return Advice((*path, key), f"'{value}'", f"write {whole}{limits}{means}")
+    asked = _ASKED.get(field.annotation, "a number")
+    return Advice((*path, key), f"'{value}'", f"write {asked}{limits}{means}")
+
+
+_ASKED: Mapping[object, str] = {int: "a whole number", date | None: "a date, such as 2026-05-11"}
 
 
 def _limits(metadata: Sequence[object]) -> str:

@@ -47,6 +47,7 @@ class Panel:
         on_hand: (N,) units in stock at the end of the last week; NaN when the panel was cut at a past week.
         on_order: (lead_time - 1, N) units arriving at the start of the next week, the one after, …; NaN likewise.
         stock: (T, N) units on hand at the end of each week, 0 where not listed; None where the source does not tell.
+        last_order: the order placed now is the last one there will ever be.
         chain: what figures over all series are asked of; the panel itself unless it is a part.
     """
 
@@ -61,6 +62,7 @@ class Panel:
     on_hand: Floats
     on_order: Floats
     stock: Floats | None = None
+    last_order: bool = False
     chain: Chain = field(default_factory=Chain)
 
     @property
@@ -111,6 +113,7 @@ class Panel:
             on_hand=np.full_like(self.on_hand, np.nan),
             on_order=np.full_like(self.on_order, np.nan),
             stock=None if self.stock is None else self.stock[:periods],
+            last_order=False,
         )
 
     def take(self, chosen: Bools | Ints, view: str = "") -> "Panel":

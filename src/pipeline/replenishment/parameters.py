@@ -1,9 +1,10 @@
 """What a charter may set for each policy and algorithm, and what the business must state; no unknown keys."""
 
+from datetime import date
 from statistics import NormalDist
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from pipeline.charter import Candidate, Charter
 
@@ -44,6 +45,11 @@ class Paths(Parameters):
     paths: Annotated[int, Field(ge=20, le=5000, description="sampled demand paths per series")] = 200
 
 
+def _day(written: Any) -> Any:
+    """A charter's values are text and numbers."""
+    return date.fromisoformat(written) if isinstance(written, str) else written
+
+
 class Business(Parameters):
     """Figures only the business knows. Costs are per unit and week, in the charter's currency."""
 
@@ -52,6 +58,11 @@ class Business(Parameters):
     shortage_cost: Annotated[float, Field(gt=0, description="cost of a unit of demand missed")]
     incumbent_cover: Annotated[float, Field(gt=0, le=52, description="weeks of sales today's rule orders up to")] = 4.0
     incumbent_weeks: Annotated[int, Field(ge=1, le=52, description="weeks of sales today's rule averages")] = 4
+    last_order: Annotated[
+        date | None,
+        BeforeValidator(_day),
+        Field(description="last week known at the last order; left out: ordering goes on"),
+    ] = None
 
     @property
     def critical_ratio(self) -> float:

@@ -27,7 +27,15 @@ class Forecast:
     spread: Spread
 
 
-def order(forecast: Forecast, on_hand: Floats, on_order: Floats, policy: Parameters, critical_ratio: float) -> Ints:
+def order(
+    forecast: Forecast,
+    on_hand: Floats,
+    on_order: Floats,
+    policy: Parameters,
+    critical_ratio: float,
+    *,
+    last: bool = False,
+) -> Ints:
     """Orders (N,) in whole units.
 
     Args:
@@ -36,6 +44,7 @@ def order(forecast: Forecast, on_hand: Floats, on_order: Floats, policy: Paramet
         on_order: (L - 1, N) arrivals at the start of weeks t + 1 ….
         policy: the parameters of one of the policies; their type chooses it.
         critical_ratio: service level of a path policy that names none.
+        last: no order follows, which a path policy knows how to use.
     """
     position = on_hand + on_order.sum(axis=0)
     if isinstance(policy, OrderUpTo):
@@ -44,7 +53,11 @@ def order(forecast: Forecast, on_hand: Floats, on_order: Floats, policy: Paramet
         return order_up_to(forecast.mean.sum(axis=0) + policy.z * deviation(forecast), position)
     if isinstance(policy, Paths):
         service = policy.service_level if policy.service_level is not None else critical_ratio
-        return _path_orders(forecast, on_hand, on_order, service, policy.paths)
+        # What other orders leave over is held for weeks, which asks for less than the newsvendor's ratio; what the last
+        # one leaves over is held once and never sold, which is the newsvendor's own case.
+        return _path_orders(
+            forecast, on_hand, on_order, max(service, critical_ratio) if last else service, policy.paths
+        )
     raise TypeError(f"no policy takes {type(policy).__name__}")
 
 

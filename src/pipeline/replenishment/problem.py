@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from pipeline.charter import Advice, Candidate, Charter, Stage
 from pipeline.compliance.account import Account
 from pipeline.datasets.dataset import DataFacts, Dataset, Tables
+from pipeline.errors import DataError, Finding
 from pipeline.evaluation.observed import Observed
 from pipeline.evaluation.outcomes import KpiDefinition, Outcomes
 from pipeline.problems.base import Arm, Progress, TrainedCandidate
@@ -142,7 +143,7 @@ class Replenishment:
         """Rolling games with a model fitted for each, then the fit on everything.
 
         Raises:
-            DataError: the history is too short for the games the charter asks for.
+            DataError: the history is too short for the games the charter asks for, or reaches beyond its last order.
             ModelError: there is nothing to learn from.
         """
         from pipeline.replenishment.candidates import train
@@ -218,7 +219,7 @@ class Replenishment:
             units: the stores that follow it; all others get the order of the charter's baseline. None: all follow.
 
         Raises:
-            DataError: the data cannot be read or breaks its contract.
+            DataError: the data cannot be read, breaks its contract, or reaches beyond the charter's last order.
         """
         from pipeline.replenishment.teams import orders_of
 
@@ -247,7 +248,7 @@ class Replenishment:
             series, last, told = self._worked(charter, location, work)
         else:
             panel = self._panel_of(charter, dataset)
-            series, last, told = panel.series, panel.last, [work(panel)]
+            series, last, told = panel.series, panel.last, [_with_its_end(charter, panel.last, work)(panel)]
         said = accounting.side_by_side(told)
         decisions, places = _written(charter, location, series, said.orders)
         return said.as_account(decisions, places, last)
@@ -289,9 +290,10 @@ class Replenishment:
 
             with newest_in_parts(charter, location, self._parts) as chain:
                 if chain is not None:
-                    return chain.series, chain.last, chain.worked(self._parts, work)
+                    ending = _with_its_end(charter, chain.last, work)
+                    return chain.series, chain.last, chain.worked(self._parts, ending)
         panel = self._newest(charter, location)
-        return panel.series, panel.last, [work(panel)]
+        return panel.series, panel.last, [_with_its_end(charter, panel.last, work)(panel)]
 
     def _newest(self, charter: Charter, location: Path) -> "Panel":
         """The panel of what lies at the source now."""
@@ -310,6 +312,7 @@ class Replenishment:
         from pipeline.replenishment.training import LEAST_HISTORY
 
         panel = self._scoped(charter, dataset)
+        _places_last(charter, panel.last)
         model = charter.model
         if model.train_on == "stage":
             panel = panel.take(panel.series["store"].isin(units).to_numpy())
@@ -330,6 +333,34 @@ class Replenishment:
         if self._panel is None or self._panel[0] != (dataset.digest, lead_time):
             self._panel = ((dataset.digest, lead_time), panel_from_tables(dataset.tables, lead_time))
         return self._panel[1]
+
+
+def _with_its_end(charter: Charter, week: date, work: "Callable[[Panel], Result]") -> "Callable[[Panel], Result]":
+    """The work on a panel that knows whether the order after its last week is the charter's last one."""
+    return partial(_knowing, work, _places_last(charter, week))
+
+
+def _knowing(work: "Callable[[Panel], Result]", last_order: bool, panel: "Panel") -> Result:  # noqa: FBT001
+    return work(replace(panel, last_order=last_order))
+
+
+def _places_last(charter: Charter, week: date) -> bool:
+    """Whether the order placed at the end of this week is the charter's last one.
+
+    Raises:
+        DataError: the last order was placed before.
+    """
+    end = business_of(charter).last_order
+    if end is None:
+        return False
+    left = (end - week).days // 7
+    if left < 0:
+        found = f"{end}, but the data end with the week of {week}"
+        remedy = (
+            "name the week of the last order still to come, or leave the key out if ordering goes on; then run again"
+        )
+        raise DataError("ordering is over", [Finding("charter, business.last_order", found, remedy)])
+    return left == 0
 
 
 def _found_anywhere(arm: Arm) -> Arm:

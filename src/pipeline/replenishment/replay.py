@@ -42,7 +42,9 @@ class Course:
         return np.asarray(holding * self.end + shortage * self.missed, dtype=np.float64)
 
 
-def replay(start: Panel, demand: Floats, calendars: Panel, decide: Decide, orders: int) -> Course:
+def replay(
+    start: Panel, demand: Floats, calendars: Panel, decide: Decide, orders: int, *, ends: bool = False
+) -> Course:
     """Play a decider from the end of the panel ``start`` through the weeks of ``demand``.
 
     The first order is placed at the end of the last week of ``start``, before the first week of demand is seen. Each
@@ -56,6 +58,7 @@ def replay(start: Panel, demand: Floats, calendars: Panel, decide: Decide, order
             calendars and, of weeks gone by, the range (``listed``) are read.
         decide: the decider.
         orders: orders placed, one a week; at most F.
+        ends: ordering ends with them for good, which the decider is told at the last one.
     """
     weeks, size = demand.shape
     seen = _Shelf(start, calendars, weeks)
@@ -67,7 +70,8 @@ def replay(start: Panel, demand: Floats, calendars: Panel, decide: Decide, order
     stock = start.on_hand.astype(np.float32)
     for week in range(weeks):
         if week < orders:
-            ordered[week] = decide(seen.panel(stock, due[week : week + start.lead_time - 1]))
+            arriving = due[week : week + start.lead_time - 1]
+            ordered[week] = decide(seen.panel(stock, arriving, last_order=ends and week == orders - 1))
             due[week + start.lead_time - 1] += ordered[week]
         np.add(stock, due[week], out=begin[week])
         np.minimum(begin[week], demand[week], out=sold[week])
@@ -93,7 +97,7 @@ class _Shelf:
         self._listed[self._now] = self._calendars.listed[self._now]
         self._now += 1
 
-    def panel(self, on_hand: Floats, on_order: Floats) -> Panel:
+    def panel(self, on_hand: Floats, on_order: Floats, *, last_order: bool) -> Panel:
         """The panel at this moment."""
         now, ahead = self._now, self._now + self._start.future
         calendar = self._calendars
@@ -108,6 +112,7 @@ class _Shelf:
             pay_week=calendar.pay_week[:ahead],
             on_hand=on_hand,
             on_order=on_order,
+            last_order=last_order,
         )
 
 
