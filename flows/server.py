@@ -96,7 +96,7 @@ def _started() -> tuple[subprocess.Popen[bytes], str]:
     port = choose({"prefect": 0}, {})["prefect"]
     watched, lifeline = os.pipe()
     command = [
-        sys.executable, "-m", "uvicorn", "--factory", "prefect.server.api.server:create_app", "--host", LOOPBACK,
+        sys.executable, "-m", "uvicorn", "--factory", "flows.warming:server_app", "--host", LOOPBACK,
         "--port", str(port), "--log-level", "error", "--lifespan", "on",
     ]  # fmt: skip
     environment = {**_told(), **_SMALL}

@@ -148,6 +148,7 @@ def test_entry_points_are_told_by_name_before_any_is_loaded(monkeypatch):
     traps = tuple(
         Trap(name, "evil:Run", group) for group in (registry.GROUP, starting.GROUP) for name in ("evil", "worse")
     )
+    monkeypatch.setattr(registry, "_offered", registry._offered.__wrapped__)
     monkeypatch.setattr(registry, "entry_points", lambda group: traps)
     monkeypatch.setattr(starting, "entry_points", lambda group: traps)
     for find in (registry.find, starting.find_starter):

@@ -22,6 +22,7 @@ def test_a_problem_that_cannot_be_loaded_names_its_entry_point(monkeypatch):
     from importlib.metadata import EntryPoint
 
     broken = EntryPoint("broken", "no.such.module:Problem", registry.GROUP)
+    monkeypatch.setattr(registry, "_offered", registry._offered.__wrapped__)
     monkeypatch.setattr(registry, "entry_points", lambda group: (broken,))
     with pytest.raises(CharterError, match=r"no\.such\.module:Problem"):
         find("broken")

@@ -1,6 +1,8 @@
 """Problems by name. Domains register under the entry-point group ``landed.problems``; nothing here knows them."""
 
 import difflib
+import sys
+from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 
 from pipeline.charter import Charter
@@ -37,6 +39,12 @@ def advise_problem(charter: Charter) -> tuple[Advice, ...]:
 
 
 def _registered() -> dict[str, EntryPoint]:
+    return _offered(tuple(sys.path))
+
+
+@cache
+def _offered(path: tuple[str, ...]) -> dict[str, EntryPoint]:  # noqa: ARG001 - where entry points are looked for
+    """Looking through all that is installed takes a twentieth of a second, and a run asks dozens of times."""
     return {point.name: point for point in entry_points(group=GROUP)}
 
 
