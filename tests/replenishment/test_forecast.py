@@ -179,7 +179,7 @@ def test_features_of_some_series_are_those_of_all_taken_from(panel, known):
 @pytest.fixture
 def large(monkeypatch):
     """What counts as a large chain is made small."""
-    monkeypatch.setattr("pipeline.replenishment.training.LARGE", 100)
+    monkeypatch.setattr("pipeline.replenishment.forecast.CALIBRATED_WHOLE", 100)
     monkeypatch.setattr("pipeline.replenishment.forecast.CALIBRATED", 80)
 
 
@@ -196,21 +196,10 @@ def test_a_large_chain_is_calibrated_on_a_seeded_sample_of_its_series(large, fit
     assert np.array_equal(same.demand, seen.demand)
 
 
-def test_a_large_chain_is_learned_from_fewer_origins_and_as_many_rows(monkeypatch):
-    history, most = History(made_panel(stores=20)), 3000
-    small = training_rows(history, 30, 110, ("level",), most, 3)
-    monkeypatch.setattr("pipeline.replenishment.training.LARGE", 99)
-    large = training_rows(history, 30, 110, ("level",), most, 3)
-    ages = [{int(age) for age in rows.age + rows.features[:, rows.names.index("horizon")]} for rows in (small, large)]
-    assert [len(each) for each in ages] == [40, 27]
-    assert min(ages[0]) == min(ages[1]) == 1
-    assert [len(rows.demand) for rows in (small, large)] == pytest.approx([most, most], rel=0.03)
-
-
 def test_a_sample_says_nearly_what_the_whole_chain_says(monkeypatch, fitted):
     panel = made_panel(stores=120, seed=5)
     whole = clone(fitted).fit(panel)
-    monkeypatch.setattr("pipeline.replenishment.training.LARGE", 100)
+    monkeypatch.setattr("pipeline.replenishment.forecast.CALIBRATED_WHOLE", 100)
     monkeypatch.setattr("pipeline.replenishment.forecast.CALIBRATED", 300)
     some = clone(fitted).fit(panel)
     assert (some.bias_, some.wape_) == pytest.approx((whole.bias_, whole.wape_), rel=0.05)

@@ -137,9 +137,9 @@ def test_the_rows_drawn_for_training_are_those_of_the_whole(cuts, budget):
             assert _same(getattr(found, name), getattr(whole, name)), name
 
 
-@pytest.mark.parametrize("large", [20_000, 20])
-def test_a_model_fitted_by_parts_is_the_same_file(large, tmp_path, monkeypatch):
-    monkeypatch.setattr("pipeline.replenishment.training.LARGE", large)
+@pytest.mark.parametrize("whole", [20_000, 20])
+def test_a_model_fitted_by_parts_is_the_same_file(whole, tmp_path, monkeypatch):
+    monkeypatch.setattr("pipeline.replenishment.forecast.CALIBRATED_WHOLE", whole)
     monkeypatch.setattr("pipeline.replenishment.forecast.CALIBRATED", 17)
     panel = made_panel(stores=7, products=5, seed=8)
     model = LightGBMForecaster(groups=("level", "season", "hierarchy"), rounds=20, row_budget=1500)

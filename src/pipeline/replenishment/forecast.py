@@ -25,16 +25,7 @@ from pipeline.replenishment.panel import Bools, Panel
 from pipeline.replenishment.parameters import Objective
 from pipeline.replenishment.policy import Forecast
 from pipeline.replenishment.spread import Spread, measure_spread
-from pipeline.replenishment.training import (
-    Draw,
-    HeldOut,
-    Rows,
-    drawn_rows,
-    held_origins,
-    held_out,
-    is_large,
-    whole_draw,
-)
+from pipeline.replenishment.training import Draw, HeldOut, Rows, drawn_rows, held_origins, held_out, whole_draw
 
 #: Weeks at the end of the history that calibrate the spread before the final fit sees them.
 HELD_OUT = 10
@@ -42,9 +33,9 @@ HELD_OUT = 10
 CALIBRATION_SHARE = 0.6
 #: Training rows of the calibrating fit, likewise.
 CALIBRATION_ROWS = 0.4
-#: A large chain is calibrated on a seeded sample of so many series. With a lead time of two weeks these give 54,000
-#: held-out cells; the spread reads 48,000 at most.
-CALIBRATED = 3_000
+#: A chain of more series is calibrated on a seeded sample of so many of them. With a lead time of two weeks these give
+#: 54,000 held-out cells; the spread reads 48,000 at most.
+CALIBRATED_WHOLE, CALIBRATED = 20_000, 3_000
 #: One thread per fit: games run side by side, and LightGBM's threads wait busily for each other on a shared machine.
 THREADS = 1
 MODEL_FILE, META_FILE = "model.txt", "model.json"
@@ -275,9 +266,9 @@ Foreseen = tuple[NDArray[np.floating], HeldOut]
 
 def _sample(panel: Panel, seed: int) -> Chosen:
     """The series of the panel that calibrate: all, or those of a sample of the whole chain."""
-    if not is_large(panel):
-        return EVERY
     before, total = panel.chain.span(panel.size)
+    if total <= CALIBRATED_WHOLE:
+        return EVERY
     drawn = np.sort(np.random.default_rng(seed).choice(total, CALIBRATED, replace=False))
     return np.asarray(drawn[(drawn >= before) & (drawn < before + panel.size)] - before, np.int64)
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from pipeline.replenishment.chain import together
 from pipeline.replenishment.features import features_at
 from pipeline.replenishment.history import EVERY, Chosen, History
-from pipeline.replenishment.panel import Bools, Floats, Ints, Panel
+from pipeline.replenishment.panel import Bools, Floats, Ints
 
 #: Origins before this many weeks hold too little to learn from.
 FIRST_ORIGIN = 26
@@ -19,14 +19,6 @@ FIRST_ORIGIN = 26
 LEAST_HISTORY = 60
 #: Origins used at most; further ones repeat nearly the same recent means.
 MOST_ORIGINS = 60
-#: From so many series on a chain counts as large. What all of them have in common is summed at every origin, so that a
-#: large one is drawn from fewer origins, more rows from each.
-LARGE, ORIGINS_OF_LARGE = 20_000, 30
-
-
-def is_large(panel: Panel) -> bool:
-    """Whether the chain that the panel belongs to counts as large."""
-    return panel.chain.span(panel.size)[1] > LARGE
 
 
 @dataclass(frozen=True)
@@ -85,7 +77,7 @@ def training_rows(history: History, first: int, last: int, groups: tuple[str, ..
 def drawn_rows(
     history: History, first: int, draws: Sequence[Draw], groups: tuple[str, ...], seed: int
 ) -> tuple[Rows, ...]:
-    """Rows whose target weeks lie before a draw's ``last``, from some origins evenly spread, for each draw.
+    """Rows whose target weeks lie before a draw's ``last``, from at most :data:`MOST_ORIGINS` origins, for each draw.
 
     Draws share most of their origins, and the features of an origin are made once for all of them.
 
@@ -96,8 +88,7 @@ def drawn_rows(
         groups: feature groups.
         seed: of each draw.
     """
-    most = ORIGINS_OF_LARGE if is_large(history.panel) else MOST_ORIGINS
-    asked = [_Asked.of(draw, first, most, seed) for draw in draws]
+    asked = [_Asked.of(draw, first, seed) for draw in draws]
 
     def at(known: int) -> list[Rows | None]:
         """The rows of an origin for each draw; its features are let go again."""
@@ -145,8 +136,8 @@ class _Asked:
     draw: np.random.Generator
 
     @classmethod
-    def of(cls, draw: Draw, first: int, most: int, seed: int) -> "_Asked":
-        origins = _origins(max(first, min(FIRST_ORIGIN, draw.last - 1)), draw.last, most)
+    def of(cls, draw: Draw, first: int, seed: int) -> "_Asked":
+        origins = _origins(max(first, min(FIRST_ORIGIN, draw.last - 1)), draw.last)
         quota = draw.budget // len(origins)
         return cls(draw.last, frozenset(origins.tolist()), quota, np.random.default_rng(seed))
 
@@ -165,9 +156,9 @@ def joined(parts: Sequence[Rows]) -> Rows:
     )
 
 
-def _origins(first: int, last: int, most: int) -> Ints:
-    """At most so many, evenly spread, the newest included: each has at least its first target before ``last``."""
-    every = -(-(last - first) // most)
+def _origins(first: int, last: int) -> Ints:
+    """Evenly spread, the newest included: each has at least its first target before ``last``."""
+    every = -(-(last - first) // MOST_ORIGINS)
     return np.arange(last - 1, first - 1, -max(every, 1))[::-1]
 
 
