@@ -6,7 +6,6 @@ import pandas as pd
 import pytest
 
 from pipeline.charter import Charter
-from pipeline.errors import DataError
 from pipeline.evaluation.outcomes import Outcomes
 from pipeline.problems.base import Arm, TrainedCandidate
 from pipeline.replenishment.candidates import forecaster, model_decider
@@ -67,13 +66,8 @@ def test_six_rounds_on_a_growing_directory_are_the_game_that_is_played_on_histor
     assert course.ordered.sum() > 0
     assert (course.ordered[:-3] == endless.ordered[:-3]).all()
     assert course.ordered[ORDERS - 1].sum() > endless.ordered[ORDERS - 1].sum()
-    # After the last order there is no next one, whatever decides and whether or not a word on it is asked for.
-    for asked in (Replenishment().decide, Replenishment().account):
-        with pytest.raises(DataError, match="ordering is over") as over:
-            asked(small, contest.shown, arm, None)
-        (finding,) = over.value.findings
-        assert (finding.place, finding.found[:10]) == ("charter, business.last_order", LAST_ORDER)
-        assert "leave the key out" in finding.remedy
+    # Who orders once more after the end gets an order all the same.
+    assert Replenishment().decide(small, contest.shown, arm)[KEY].equals(filled[KEY])
 
 
 def test_what_is_ordered_depends_on_nothing_that_comes_later(small, whole, tmp_path: Path):

@@ -172,11 +172,6 @@ class TestRecordedHistory:
         with pytest.raises(DataError, match="156 periods"):
             trained(problem, greedy, data, ("0",), tmp_path)
 
-    def test_nothing_is_trained_for_orders_after_the_last_one(self, problem, rules, data, tmp_path):
-        over = rules.model_copy(update={"business": {**rules.business, "last_order": "2022-01-03"}})
-        with pytest.raises(DataError, match=f"2022-01-03, but the data end with the week of {data.cutoff}"):
-            trained(problem, over, data, ("0",), tmp_path)
-
 
 class TestTheRetailer:
     SPEC = WorldSpec(stores=6, products=10, weeks=110, burn_in=8, field_weeks=40)

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 from pipeline.charter import Advice, Candidate, Charter, Stage
 from pipeline.compliance.account import Account
 from pipeline.datasets.dataset import DataFacts, Dataset, Tables
-from pipeline.errors import DataError, Finding
 from pipeline.evaluation.observed import Observed
 from pipeline.evaluation.outcomes import KpiDefinition, Outcomes
 from pipeline.problems.base import Arm, Progress, TrainedCandidate
@@ -143,7 +142,7 @@ class Replenishment:
         """Rolling games with a model fitted for each, then the fit on everything.
 
         Raises:
-            DataError: the history is too short for the games the charter asks for, or reaches beyond its last order.
+            DataError: the history is too short for the games the charter asks for.
             ModelError: there is nothing to learn from.
         """
         from pipeline.replenishment.candidates import train
@@ -219,7 +218,7 @@ class Replenishment:
             units: the stores that follow it; all others get the order of the charter's baseline. None: all follow.
 
         Raises:
-            DataError: the data cannot be read, breaks its contract, or reaches beyond the charter's last order.
+            DataError: the data cannot be read or breaks its contract.
         """
         from pipeline.replenishment.teams import orders_of
 
@@ -312,7 +311,6 @@ class Replenishment:
         from pipeline.replenishment.training import LEAST_HISTORY
 
         panel = self._scoped(charter, dataset)
-        _places_last(charter, panel.last)
         model = charter.model
         if model.train_on == "stage":
             panel = panel.take(panel.series["store"].isin(units).to_numpy())
@@ -345,22 +343,9 @@ def _knowing(work: "Callable[[Panel], Result]", last_order: bool, panel: "Panel"
 
 
 def _places_last(charter: Charter, week: date) -> bool:
-    """Whether the order placed at the end of this week is the charter's last one.
-
-    Raises:
-        DataError: the last order was placed before.
-    """
+    """Whether the order placed at the end of this week is the charter's last one, or a further one after it."""
     end = business_of(charter).last_order
-    if end is None:
-        return False
-    left = (end - week).days // 7
-    if left < 0:
-        found = f"{end}, but the data end with the week of {week}"
-        remedy = (
-            "name the week of the last order still to come, or leave the key out if ordering goes on; then run again"
-        )
-        raise DataError("ordering is over", [Finding("charter, business.last_order", found, remedy)])
-    return left == 0
+    return end is not None and end < week + timedelta(weeks=1)
 
 
 def _found_anywhere(arm: Arm) -> Arm:
