@@ -76,7 +76,7 @@ def test_it_beats_the_mean_of_each_series(panel, objective):
 def test_forecasts_of_asked_series_are_those_of_all(panel, fitted):
     asked = np.zeros(panel.size, np.bool_)
     asked[[3, 11, 40]] = True
-    assert fitted.predict(panel, asked).mean == pytest.approx(fitted.predict(panel).mean[:, asked])
+    assert fitted.foresee(History(panel), asked).mean == pytest.approx(fitted.predict(panel).mean[:, asked])
 
 
 def test_neither_fit_nor_forecast_changes_when_only_the_future_does(panel, fitted):

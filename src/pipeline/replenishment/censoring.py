@@ -50,13 +50,12 @@ class Uncensored:
     Attributes:
         demand: (T, N) units, 0 where unknown.
         usable: (T, N) whether anything is known.
-        mean, weeks: (N,) running mean of ordinary weeks and how many there were; None while no cell was censored.
+        running: (N,) mean of ordinary weeks and how many there were, after the last one; None if no cell is censored.
     """
 
     demand: Floats
     usable: Bools
-    mean: Array | None = None
-    weeks: Array | None = None
+    running: tuple[Array, Array] | None
 
 
 def uncensored(
@@ -69,20 +68,19 @@ def uncensored(
         known: (T, N) sales are demand.
         listed: (T, N) the product was in the range.
         promoted: (T, N) weeks that say nothing about ordinary ones.
-        before: what was found of the first weeks, equal to these; only the others are looked at then.
+        before: what was found of the first weeks, equal to these; only in the others anything is supposed then.
     """
-    done = 0 if before is None else len(before.demand)
-    usable = known[done:] | (listed[done:] & (sales[done:] > 0))
-    demand = np.where(known[done:], sales[done:], np.float32(0))
-    if before is not None:
-        usable, demand = np.concatenate([before.usable, usable]), np.concatenate([before.demand, demand])
-    if np.array_equal(usable[done:], known[done:]) and (before is None or before.mean is None):
-        return Uncensored(demand, usable)
-    if before is None or before.mean is None or before.weeks is None:
-        done = 0
-    mean, weeks = (np.zeros(sales.shape[1]) for _ in range(2))
-    if before is not None and done:
-        mean[:], weeks[:] = before.mean, before.weeks
+    usable = known | (listed & (sales > 0))
+    demand = np.where(known, sales, np.float32(0))
+    if np.array_equal(usable, known):
+        return Uncensored(demand, usable, None)
+    mean: Array = np.zeros(sales.shape[1])
+    weeks: Array = np.zeros(sales.shape[1])
+    done = 0
+    if before is not None and before.running is not None:
+        done = len(before.demand)
+        demand[:done] = before.demand
+        mean, weeks = (each.copy() for each in before.running)
     ordinary = usable & ~promoted
     for week in range(done, len(sales)):
         gap = np.flatnonzero(usable[week] & ~known[week])
@@ -92,4 +90,4 @@ def uncensored(
         weeks += learned
         weight = np.where(learned, np.maximum(1 / np.maximum(weeks, 1), MEMORY), 0)
         mean += weight * (demand[week] - mean)
-    return Uncensored(demand, usable, mean, weeks)
+    return Uncensored(demand, usable, (mean, weeks))

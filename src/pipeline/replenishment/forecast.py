@@ -142,12 +142,12 @@ class LightGBMForecaster(BaseEstimator):  # type: ignore[misc]  # scikit-learn s
             )
         return self
 
-    def predict(self, panel: Panel, asked: Bools | None = None) -> Forecast:
-        """Demand of the ``lead_time`` weeks after the panel's last one, of all series or of the asked ones (N,)."""
-        return self.foresee(History(panel), asked)
+    def predict(self, panel: Panel) -> Forecast:
+        """Demand of the ``lead_time`` weeks after the panel's last one, of all series."""
+        return self.foresee(History(panel))
 
     def foresee(self, history: History, asked: Bools | None = None) -> Forecast:
-        """The same from the panel's history."""
+        """The same from the panel's history, of all series or of the asked ones (N,)."""
         chosen = EVERY if asked is None else np.flatnonzero(asked)
         return Forecast(self._mean(history, history.panel.periods, chosen).astype(np.float32), self.spread_)
 

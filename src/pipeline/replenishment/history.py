@@ -232,10 +232,9 @@ class History:
             and (own.series is panel.series or own.series.equals(panel.series))
             and own.weeks[0] == panel.weeks[0]
             and all(
-                np.array_equal(getattr(own, name), getattr(panel, name)[:weeks])
-                for name in ("sales", "in_stock", "listed")
+                np.array_equal(getattr(own, name)[:weeks], getattr(panel, name)[:weeks])
+                for name in ("sales", "in_stock", "listed", "promotion")
             )
-            and np.array_equal(own.promotion[:weeks], panel.promotion[:weeks])
         )
 
     def _level(self, known: int) -> Reals:

@@ -222,7 +222,8 @@ class Replenishment:
         """
         from pipeline.replenishment.teams import orders_of
 
-        series, _, orders = self._worked(charter, location, partial(orders_of, charter, _found_anywhere(arm), units))
+        work = _knowing_the_end(charter, partial(orders_of, charter, _found_anywhere(arm), units))
+        series, _, orders = self._worked(charter, location, work)
         return _written(charter, location, series, np.concatenate(orders))[0]
 
     def account(
@@ -242,12 +243,12 @@ class Replenishment:
         """
         from pipeline.replenishment import accounting
 
-        work = partial(accounting.told, charter, _found_anywhere(arm), units, explained)
+        work = _knowing_the_end(charter, partial(accounting.told, charter, _found_anywhere(arm), units, explained))
         if dataset is None:
             series, last, told = self._worked(charter, location, work)
         else:
             panel = self._panel_of(charter, dataset)
-            series, last, told = panel.series, panel.last, [_with_its_end(charter, panel.last, work)(panel)]
+            series, last, told = panel.series, panel.last, [work(panel)]
         said = accounting.side_by_side(told)
         decisions, places = _written(charter, location, series, said.orders)
         return said.as_account(decisions, places, last)
@@ -289,10 +290,9 @@ class Replenishment:
 
             with newest_in_parts(charter, location, self._parts) as chain:
                 if chain is not None:
-                    ending = _with_its_end(charter, chain.last, work)
-                    return chain.series, chain.last, chain.worked(self._parts, ending)
+                    return chain.series, chain.last, chain.worked(self._parts, work)
         panel = self._newest(charter, location)
-        return panel.series, panel.last, [_with_its_end(charter, panel.last, work)(panel)]
+        return panel.series, panel.last, [work(panel)]
 
     def _newest(self, charter: Charter, location: Path) -> "Panel":
         """The panel of what lies at the source now."""
@@ -333,19 +333,13 @@ class Replenishment:
         return self._panel[1]
 
 
-def _with_its_end(charter: Charter, week: date, work: "Callable[[Panel], Result]") -> "Callable[[Panel], Result]":
-    """The work on a panel that knows whether the order after its last week is the charter's last one."""
-    return partial(_knowing, work, _places_last(charter, week))
+def _knowing_the_end(charter: Charter, work: "Callable[[Panel], Result]") -> "Callable[[Panel], Result]":
+    """The work on a panel that is told whether its order is the charter's last one, or a further one after it."""
+    return partial(_told_of, business_of(charter).last_order, work)
 
 
-def _knowing(work: "Callable[[Panel], Result]", last_order: bool, panel: "Panel") -> Result:  # noqa: FBT001
-    return work(replace(panel, last_order=last_order))
-
-
-def _places_last(charter: Charter, week: date) -> bool:
-    """Whether the order placed at the end of this week is the charter's last one, or a further one after it."""
-    end = business_of(charter).last_order
-    return end is not None and end < week + timedelta(weeks=1)
+def _told_of(end: date | None, work: "Callable[[Panel], Result]", panel: "Panel") -> Result:
+    return work(replace(panel, last_order=end is not None and end < panel.last + timedelta(weeks=1)))
 
 
 def _found_anywhere(arm: Arm) -> Arm:
